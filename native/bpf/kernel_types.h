@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The few kernel types and fields that the programs read. CO-RE finds their real offsets in the
+ * running kernel's BTF, so order and gaps here mean nothing; only names and types do. A name with
+ * ___ and a word behind it is the same type as some kernels shape it.
+ */
+#ifndef KERNEL_TYPES_H
+#define KERNEL_TYPES_H
+
+typedef signed char __s8;
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __s32 int32_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+
+enum { false, true };
+typedef _Bool bool;
+
+/* include/uapi/linux/bpf.h */
+enum bpf_map_type {
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+enum { BPF_RB_AVAIL_DATA = 0 };
+
+#define AF_INET6       10
+#define TCP_SYN_SENT   2
+
+/* include/net/inet_connection_sock.h: icsk_pending; include/uapi/linux/tcp.h: icsk_ca_state;
+ * include/net/tcp.h: tcp_skb_cb.sacked */
+#define ICSK_TIME_LOSS_PROBE 5
+#define TCP_CA_LOSS          4
+#define TCPCB_LOST           0x04
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	__u32 inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+struct sock_cgroup_data___tagged { /* before 5.15: a pointer, or v1 data where bit 0 is set */
+	__u64 val;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u32 sk_mark;
+	kuid_t sk_uid;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct inet_connection_sock {
+	__u8 icsk_ca_state: 5;
+	__u8 icsk_pending;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 snd_una;
+	__u32 total_retrans;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct tcp_request_sock {
+	__u32 snt_isn;
+};
+
+struct sk_buff {
+	__u32 len;
+	char cb[48];
+};
+
+struct tcp_skb_cb {
+	__u32 seq;
+	__u32 end_seq;
+	__u16 tcp_gso_segs;
+	__u16 tcp_flags;
+	__u8 sacked;
+};
+
+
+#pragma clang attribute pop
+
+#endif

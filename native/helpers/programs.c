@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../bpf/counters.h"
+#include "kernel_btf.h"
+#include "rights.h"
+#include "tcpretrans.skel.h"
+
+#define DEFAULT_RING_BYTES (4U << 20)
+#define WAKEUP_BYTES       (64U << 10)
+#define LOG_BYTES          (64U << 10)
+#define BTF_FILE           "/sys/kernel/btf/vmlinux"
+
+#ifdef TCPRETRANS_PRIVATE_LIBBPF
+/* Our own copy of libbpf would print its warnings to stderr; what matters in them is in the error
+ * codes and program logs. A libbpf shared with the program is the program's to silence. */
+__attribute__((constructor)) static void silence_libbpf(void)
+{
+	libbpf_set_print(NULL);
+}
+#endif
+
+static int explain_load(struct programs *programs, int err, const struct explain *why)
+{
+	if (*programs->log)
+		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
+			       "this sentence with the output of 'uname -r'",
+			       explain_verifier(programs->log));
+	if (err == -EPERM && !rights_suffice())
+		return explain(why, err, "loading BPF programs needs root, or CAP_BPF and CAP_PERFMON "
+			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
+	if (err == -EPERM)
+		return explain(why, err, "the kernel forbids loading BPF programs although the rights "
+			       "suffice: a container's seccomp profile or the kernel's lockdown mode "
+			       "forbids it; allow bpf() there, or run on the host");
+	if (err == -ENOMEM)
+		return explain(why, err, "the kernel has no memory for the ring buffer of %zu bytes; ask "
+			       "for a smaller one or raise the memory limit", programs->ring_bytes);
+	return explain(why, err, "the kernel did not load the BPF programs: %s; please report this "
+		       "with the output of 'uname -r'", strerror(-err));
+}
+
+/* How the tracepoint is called is asked of the kernel, never guessed from its version. */
+static int detect(struct tcpretrans_bpf *skeleton, const struct explain *why)
+{
+	int args = kernel_btf_tracepoint_args("tcp_retransmit_skb");
+
+	if (args < 0 && access(BTF_FILE, F_OK))
+		return explain(why, -EOPNOTSUPP, "this kernel gives no type information (" BTF_FILE
+			       " is missing), which tracing here needs; use a kernel built with "
+			       "CONFIG_DEBUG_INFO_BTF=y (and a mounted /sys)");
+	if (args == -ENOENT)
+		return explain(why, -EOPNOTSUPP, "this kernel has no tracepoint tcp:tcp_retransmit_skb "
+			       "in its type information; Linux 4.15 or later is needed");
+	if (args < 0)
+		return explain(why, -EOPNOTSUPP, "the kernel's type information (" BTF_FILE ") cannot be "
+			       "read: %s; check that /sys is mounted and readable", strerror(-args));
+	if (args != 2 && args != 3)
+		return explain(why, -EOPNOTSUPP, "this kernel calls tcp:tcp_retransmit_skb with %d "
+			       "arguments; this version knows the shapes with two and three", args);
+	skeleton->rodata->has_err = args == 3;
+	return 0;
+}
+
+static int configure(struct programs *programs, const struct tcpretrans_opts *opts,
+		     const struct explain *why)
+{
+	struct tcpretrans_bpf *skeleton = programs->skeleton;
+	struct bpf_program *program;
+	int err = detect(skeleton, why);
+
+	if (err)
+		return err;
+	skeleton->rodata->only_family = opts->family;
+	skeleton->rodata->wakeup_bytes = WAKEUP_BYTES;
+	programs->ring_bytes = opts->ring_bytes ?: DEFAULT_RING_BYTES;
+	if (programs->ring_bytes < 2 * WAKEUP_BYTES)
+		skeleton->rodata->wakeup_bytes = programs->ring_bytes / 2;
+	err = bpf_map__set_max_entries(skeleton->maps.events, programs->ring_bytes);
+	bpf_object__for_each_program(program, skeleton->obj)
+		err = err ?: bpf_program__set_log_buf(program, programs->log, LOG_BYTES);
+	return err ? explain_load(programs, err, why) : 0;
+}
+
+static int start(struct programs *programs, const struct tcpretrans_opts *opts,
+		 const struct explain *why)
+{
+	int err;
+
+	programs->cpus = libbpf_num_possible_cpus();
+	programs->log = calloc(1, LOG_BYTES);
+	programs->skeleton = tcpretrans_bpf__open();
+	if (!programs->log || !programs->skeleton || programs->cpus < 1)
+		return explain(why, -ENOMEM, "the BPF programs cannot be prepared: %s",
+			       strerror(programs->cpus < 1 ? -programs->cpus : errno));
+	err = configure(programs, opts, why);
+	if (err)
+		return err;
+	err = tcpretrans_bpf__load(programs->skeleton);
+	if (err)
+		return explain_load(programs, err, why);
+	err = tcpretrans_bpf__attach(programs->skeleton);
+	if (err)
+		return explain(why, err, "the BPF programs loaded, but the kernel did not attach them "
+			       "to tcp:tcp_retransmit_skb: %s", strerror(-err));
+	return 0;
+}
+
+int programs_start(struct programs *programs, const struct tcpretrans_opts *opts,
+		   const struct explain *why)
+{
+	int err = start(programs, opts, why);
+
+	if (err)
+		programs_free(programs);
+	return err;
+}
+
+int programs_ring_fd(const struct programs *programs)
+{
+	return bpf_map__fd(programs->skeleton->maps.events);
+}
+
+/* A program that interrupts itself on the same CPU is skipped; kernels from 5.12 count that. */
+static uint64_t recursion_misses(const struct tcpretrans_bpf *skeleton)
+{
+	struct bpf_program *program;
+	uint64_t missed = 0;
+
+	bpf_object__for_each_program(program, skeleton->obj) {
+		struct bpf_prog_info info = {};
+		uint32_t length = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}
+
+int programs_count(const struct programs *programs, struct tcpretrans_stats *stats)
+{
+	struct tcpretrans_counters *each = calloc(programs->cpus, sizeof(*each));
+	const uint32_t zero = 0;
+	int err = 0;
+
+	if (!each)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.counters), &zero, each))
+		err = -errno;
+	for (int cpu = 0; !err && cpu < programs->cpus; cpu++) {
+		stats->events += each[cpu].events;
+		stats->segs += each[cpu].segs;
+		stats->failed += each[cpu].failed;
+		stats->lost += each[cpu].lost;
+		stats->lost_segs += each[cpu].lost_segs;
+		stats->filtered += each[cpu].filtered;
+		stats->filtered_segs += each[cpu].filtered_segs;
+	}
+	stats->missed = recursion_misses(programs->skeleton);
+	free(each);
+	return err;
+}
+
+void programs_detach(struct programs *programs)
+{
+	tcpretrans_bpf__detach(programs->skeleton);
+}
+
+void programs_free(struct programs *programs)
+{
+	if (programs->skeleton)
+		tcpretrans_bpf__destroy(programs->skeleton);
+	programs->skeleton = NULL;
+	free(programs->log);
+	programs->log = NULL;
+}

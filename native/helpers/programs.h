@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The BPF object: configure, load, attach, count, detach. */
+#ifndef PROGRAMS_H
+#define PROGRAMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "explain.h"
+#include "../libtcpretrans.h"
+
+struct tcpretrans_bpf;
+
+struct programs {
+	struct tcpretrans_bpf *skeleton;
+	char *log;       /* where the kernel says why it refuses a program */
+	int cpus;        /* possible CPUs */
+	size_t ring_bytes;
+};
+
+/* Everything up to running programs. 0, or -errno with a sentence in `why`; on failure nothing
+ * stays behind. */
+int programs_start(struct programs *programs, const struct tcpretrans_opts *opts,
+		   const struct explain *why);
+
+int programs_ring_fd(const struct programs *programs);
+
+/* Add up what the programs counted. */
+int programs_count(const struct programs *programs, struct tcpretrans_stats *stats);
+
+/* Detach; maps and counters stay readable. */
+void programs_detach(struct programs *programs);
+
+void programs_free(struct programs *programs);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What this process may do. */
+#ifndef RIGHTS_H
+#define RIGHTS_H
+
+#include <stdbool.h>
+
+/* Whether the effective capabilities allow tracing programs: CAP_SYS_ADMIN, or CAP_BPF together
+ * with CAP_PERFMON (Linux 5.8). */
+bool rights_suffice(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading a BPF ring buffer (kernel/bpf/ringbuf.c) straight into the caller's array. */
+#ifndef RING_H
+#define RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ring {
+	unsigned long *consumer;       /* how far we have read */
+	const unsigned long *producer; /* how far the kernel has reserved */
+	const char *data;              /* mapped twice in a row, so that no record is torn */
+	size_t bytes;
+	size_t page;
+};
+
+/* Map the ring of `map_fd`, which holds `bytes`. 0 or -errno. */
+int ring_map(struct ring *ring, int map_fd, size_t bytes);
+
+/* Whether a record may be waiting. */
+bool ring_waiting(const struct ring *ring);
+
+/* Copy up to `n` records of `size` bytes. Returns how many; -EPROTO where one is of another size. */
+int ring_read(struct ring *ring, void *out, size_t size, int n);
+
+void ring_unmap(struct ring *ring);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "libtcpretrans.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "helpers/explain.h"
+#include "helpers/programs.h"
+#include "helpers/ring.h"
+#include "helpers/waiter.h"
+
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+
+struct tcpretrans {
+	struct programs programs;
+	struct ring ring;
+	struct waiter waiter;
+	uint64_t drained;
+};
+
+/* A struct of the caller's may be shorter (older) or longer (newer) than ours; what it holds beyond
+ * ours must be zero, or it asks for something this library does not know. */
+static int read_opts(struct tcpretrans_opts *ours, const struct tcpretrans_opts *theirs)
+{
+	const char *bytes = (const char *)theirs;
+
+	memset(ours, 0, sizeof(*ours));
+	if (!theirs)
+		return 0;
+	if (theirs->size < sizeof(theirs->size))
+		return -EINVAL;
+	memcpy(ours, theirs, theirs->size < sizeof(*ours) ? theirs->size : sizeof(*ours));
+	for (size_t i = sizeof(*ours); i < theirs->size; i++)
+		if (bytes[i])
+			return -E2BIG;
+	return 0;
+}
+
+static int check_opts(const struct tcpretrans_opts *opts, const struct explain *why)
+{
+	uint32_t page = sysconf(_SC_PAGESIZE);
+
+	if (opts->family && opts->family != 4 && opts->family != 6)
+		return explain(why, -EINVAL, "family is %u; it must be 4, 6, or 0 for both", opts->family);
+	if (opts->ring_bytes && (opts->ring_bytes < page || opts->ring_bytes & (opts->ring_bytes - 1)))
+		return explain(why, -EINVAL, "the ring buffer cannot have %u bytes; give a power of two, "
+			       "%u or more", opts->ring_bytes, page);
+	return 0;
+}
+
+static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
+		 const struct explain *why)
+{
+	int ring_fd;
+	int err = programs_start(&tracer->programs, opts, why);
+
+	if (err)
+		return err;
+	ring_fd = programs_ring_fd(&tracer->programs);
+	err = ring_map(&tracer->ring, ring_fd, tracer->programs.ring_bytes);
+	if (err)
+		return explain(why, err, "the ring buffer cannot be mapped: %s", strerror(-err));
+	err = waiter_open(&tracer->waiter, ring_fd);
+	if (err)
+		return explain(why, err, "no descriptor to wait on: %s; raise the limit of open files "
+			       "(ulimit -n)", strerror(-err));
+	return 0;
+}
+
+int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
+{
+	struct tcpretrans_opts known;
+	struct tcpretrans *tracer;
+	int err = read_opts(&known, opts);
+	const struct explain why = { known.error, known.error_size };
+
+	if (!out)
+		return -EINVAL;
+	*out = NULL;
+	if (why.text && why.size)
+		*why.text = '\0';
+	if (err)
+		return explain(&why, err, "the options are not those of version " TCPRETRANS_VERSION
+			       ": set size to sizeof(struct tcpretrans_opts), and the rest to zero");
+	err = check_opts(&known, &why);
+	if (err)
+		return err;
+	tracer = calloc(1, sizeof(*tracer));
+	if (!tracer)
+		return explain(&why, -ENOMEM, "out of memory");
+	tracer->waiter = (struct waiter){ .epoll = -1, .timer = -1, .stop = -1 };
+	err = start(tracer, &known, &why);
+	if (err) {
+		tcpretrans_close(tracer);
+		return err;
+	}
+	*out = tracer;
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
+{
+	int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
+	int left = timeout_ms;
+	int err;
+
+	for (;;) {
+		if (waiter_stopping(&tracer->waiter)) {
+			programs_detach(&tracer->programs);
+			return -ECANCELED;
+		}
+		/* sleeps even when something waits, for no time: that makes the descriptor unreadable */
+		err = waiter_sleep(&tracer->waiter, ring_waiting(&tracer->ring) ? 0 : left);
+		if (err)
+			return err;
+		if (ring_waiting(&tracer->ring))
+			return 1;
+		if (timeout_ms < 0)
+			continue;
+		left = deadline > now_ms() ? deadline - now_ms() : 0;
+		if (!left)
+			return 0;
+	}
+}
+
+int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
+{
+	int drained;
+
+	if (n < 0)
+		return -EINVAL;
+	drained = ring_read(&tracer->ring, events, sizeof(*events), n);
+	if (drained > 0) {
+		tracer->drained += drained;
+		waiter_look_again(&tracer->waiter);
+	}
+	return drained;
+}
+
+/* One at a time, so that an event the callback refuses to follow is still in the ring. */
+static int pass_on(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx)
+{
+	struct tcpretrans_event event;
+	int got, verdict;
+
+	while ((got = tcpretrans_drain(tracer, &event, 1)) > 0) {
+		verdict = callback(&event, ctx);
+		if (verdict)
+			return verdict;
+	}
+	return got;
+}
+
+int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx)
+{
+	int polled, verdict;
+
+	do {
+		polled = tcpretrans_poll(tracer, -1);
+		if (polled < 0 && polled != -ECANCELED)
+			return polled;
+		verdict = pass_on(tracer, callback, ctx);
+		if (verdict)
+			return verdict;
+	} while (polled != -ECANCELED);
+	return 0;
+}
+
+int tcpretrans_stop(struct tcpretrans *tracer)
+{
+	waiter_stop(&tracer->waiter);
+	return 0;
+}
+
+int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, size_t size)
+{
+	struct tcpretrans_stats now = { .drained = tracer->drained };
+	int err = programs_count(&tracer->programs, &now);
+
+	if (err)
+		return err;
+	memset(stats, 0, size);
+	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
+	return 0;
+}
+
+int tcpretrans_fd(const struct tcpretrans *tracer)
+{
+	return tracer->waiter.epoll;
+}
+
+const struct tcpretrans_field *tcpretrans_fields(size_t *count)
+{
+#define FIELD(f) { #f, offsetof(struct tcpretrans_event, f), sizeof(((struct tcpretrans_event *)0)->f) }
+	static const struct tcpretrans_field fields[] = {
+		FIELD(ts_ns), FIELD(known), FIELD(cgroup_id), FIELD(sock_cookie),
+		FIELD(saddr), FIELD(daddr), FIELD(netns), FIELD(uid),
+		FIELD(seq), FIELD(end_seq), FIELD(snd_una), FIELD(len),
+		FIELD(segs), FIELD(total_retrans), FIELD(err), FIELD(mark),
+		FIELD(ifindex), FIELD(sport), FIELD(dport), FIELD(family),
+		FIELD(kind), FIELD(state), FIELD(reason), FIELD(tcp_flags),
+		FIELD(reserved),
+	};
+#undef FIELD
+
+	*count = sizeof(fields) / sizeof(fields[0]);
+	return fields;
+}
+
+const char *tcpretrans_version(void)
+{
+	return TCPRETRANS_VERSION " abi " TEXT(TCPRETRANS_ABI_VERSION);
+}
+
+void tcpretrans_close(struct tcpretrans *tracer)
+{
+	if (!tracer)
+		return;
+	waiter_close(&tracer->waiter);
+	ring_unmap(&tracer->ring);
+	programs_free(&tracer->programs);
+	free(tracer);
+}

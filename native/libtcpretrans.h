@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* libtcpretrans: every TCP retransmission of this host, from the kernel's own tracepoints.
+ *
+ *	open ─ poll ─ drain ─ ... ─ stop ─ drain ─ close      or      open ─ run(callback) ─ close
+ *
+ * One handle belongs to one thread at a time; different handles are independent. Only
+ * tcpretrans_stop() may be called from any thread or signal handler. Functions return 0 or a
+ * count, or -errno; nothing is printed and no global state is kept.
+ */
+#ifndef LIBTCPRETRANS_H
+#define LIBTCPRETRANS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "tcpretrans_event.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TCPRETRANS_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define TCPRETRANS_API __attribute__((visibility("default")))
+#else
+#define TCPRETRANS_API
+#endif
+
+struct tcpretrans; /* a running tracer */
+
+/* Zero is the default of every field. New fields are only appended, so `size` tells the library
+ * which of them the caller knows: set it to sizeof(struct tcpretrans_opts). */
+struct tcpretrans_opts {
+	size_t   size;
+	char    *error;       /* where open puts one sentence when it fails, or NULL */
+	size_t   error_size;  /* bytes at `error` */
+	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 4 MiB */
+	uint32_t family;      /* 4 or 6: only that IP version; 0 = both */
+};
+
+/* What happened so far. Events and segments are counted in the kernel, where they happen. */
+struct tcpretrans_stats {
+	uint64_t events;        /* written into the ring */
+	uint64_t segs;          /* segments in them (failed attempts carry none) */
+	uint64_t failed;        /* of the events: attempts the kernel could not send (err != 0) */
+	uint64_t lost;          /* events lost because the ring was full */
+	uint64_t lost_segs;     /* segments in them */
+	uint64_t filtered;      /* events that the filter kept back */
+	uint64_t filtered_segs; /* segments in them */
+	uint64_t missed;        /* times the kernel skipped a program (recursion), where it tells */
+	uint64_t drained;       /* events handed to the caller */
+};
+
+struct tcpretrans_field {
+	const char *name;
+	uint32_t offset;
+	uint32_t size;
+};
+
+/* Return non-zero to end tcpretrans_run(), which then returns that value. */
+typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *ctx);
+
+/* Load and attach the programs. 0, or -errno with a sentence in opts->error:
+ * -EPERM (rights), -EOPNOTSUPP (kernel without BTF or tracepoint), -EINVAL (options), -ENOMEM ... */
+TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out);
+
+/* Wait at most timeout_ms (-1 = for ever) until there is something to drain: 1 = there is,
+ * 0 = time is up, -EINTR = a signal came, -ECANCELED = tcpretrans_stop() was called; by then the
+ * programs are detached, and what the ring still holds can be drained. */
+TCPRETRANS_API int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms);
+
+/* Copy up to `n` events, oldest first, without waiting. Returns how many. */
+TCPRETRANS_API int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n);
+
+/* Call `callback` for each event until it returns non-zero (which is returned), until
+ * tcpretrans_stop() (0, once the last event was passed on), or until a signal comes (-EINTR). */
+TCPRETRANS_API int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx);
+
+/* End poll and run, now and from here on. Async-signal-safe. */
+TCPRETRANS_API int tcpretrans_stop(struct tcpretrans *tracer);
+
+/* Fill `stats`, of which the caller knows `size` bytes. */
+TCPRETRANS_API int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, size_t size);
+
+/* A descriptor for select, poll or epoll: readable when there may be something to drain. It may
+ * also wake for nothing; calling tcpretrans_poll(tracer, 0) tells, and makes it unreadable again.
+ * While it stays unreadable, nothing is waiting for longer than 25 ms. */
+TCPRETRANS_API int tcpretrans_fd(const struct tcpretrans *tracer);
+
+/* The layout of struct tcpretrans_event: `*count` rows. */
+TCPRETRANS_API const struct tcpretrans_field *tcpretrans_fields(size_t *count);
+
+/* "0.1.0 abi 1": the library's version and TCPRETRANS_ABI_VERSION. */
+TCPRETRANS_API const char *tcpretrans_version(void);
+
+/* Detach and free everything. NULL is fine. Not from inside a callback. */
+TCPRETRANS_API void tcpretrans_close(struct tcpretrans *tracer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
