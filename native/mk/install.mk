@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Headers, libraries, pkg-config file and licences in the usual places.
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+LICENSEDIR ?= $(PREFIX)/share/licenses/libtcpretrans
+INSTALL    ?= install
+SO_NAME    := libtcpretrans.so.$(ABI)
+
+.PHONY: install
+install: $(LIBRARY_SO) $(LIBRARY_A)
+	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR),$(INCLUDEDIR) $(LIBDIR)/pkgconfig $(LICENSEDIR))
+	$(Q)$(INSTALL) -m 644 libtcpretrans.h tcpretrans_event.h $(DESTDIR)$(INCLUDEDIR)
+	$(Q)$(INSTALL) -m 644 $(LIBRARY_A) $(DESTDIR)$(LIBDIR)
+	$(Q)$(INSTALL) -m 755 $(LIBRARY_SO) $(DESTDIR)$(LIBDIR)/$(SO_NAME)
+	$(Q)ln -sf $(SO_NAME) $(DESTDIR)$(LIBDIR)/libtcpretrans.so
+	$(Q)sed -e 's|@prefix@|$(PREFIX)|; s|@libdir@|$(LIBDIR)|; s|@includedir@|$(INCLUDEDIR)|' \
+		-e 's|@version@|$(VERSION)|; s|@requires@|$(if $(LIBBPF_IS_SYSTEM),libbpf)|' \
+		libtcpretrans.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libtcpretrans.pc
+	$(Q)$(INSTALL) -m 644 ../LICENSE $(DESTDIR)$(LICENSEDIR)
+	$(if $(LIBBPF_IS_SYSTEM),,$(Q)cp -r build/licenses/. $(DESTDIR)$(LICENSEDIR))
+	$(call say,INSTALL,$(DESTDIR)$(LIBDIR)/$(SO_NAME)):

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Running, testing and packing the Python package. All of it uses the self-contained library.
+
+VENV := build/venv
+REPO := $(abspath ..)
+PACKAGE_ENV = PYTHONPATH='$(REPO)/src' RETRANS_CTYPES_LIBRARY='$(CURDIR)/$(LIBRARY_SO)'
+
+.PHONY: run test wheel sdist venv
+venv: $(VENV)/.ready
+$(VENV)/.ready: ../pyproject.toml scripts/venv.py | setup
+	$(Q)$(PYTHON) scripts/venv.py ../pyproject.toml $(VENV)
+	$(Q)touch $@
+
+run: all
+	@$(PACKAGE_ENV) exec $(PYTHON) -m retrans_ctypes $(ARGS)
+
+test: all check $(VENV)/.ready
+	@cd .. && $(PACKAGE_ENV) $(if $(FULL),RETRANS_TEST_FULL=1) \
+		exec '$(CURDIR)/$(VENV)/bin/python' -m pytest $(ARGS)
+
+# One file each, made anew only when something in it changed.
+PACKED := $(wildcard $(addprefix ../,pyproject.toml hatch_build.py README.md LICENSE)) \
+	$(shell find ../src -name '*.py' -o -name py.typed 2>/dev/null)
+SDIST_PACKED := $(shell find . ../docs ../tests -path ./build -prune -o -type f -print 2>/dev/null) \
+	../CHANGELOG.md
+
+wheel: build/wheel/.made
+sdist: build/sdist/.made
+build/wheel/.made: $(PACKED) $(LIBRARY_SO)
+build/sdist/.made: $(PACKED) $(SDIST_PACKED) $(SKELETON)
+build/wheel/.made build/sdist/.made: build/%/.made: | check $(VENV)/.ready
+	$(Q)rm -rf $(@D)
+	$(Q)$(VENV)/bin/python -m build --$* --no-isolation --outdir $(@D) ..
+	$(Q)touch $@

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Check that the built libraries contain, need and export exactly what they should.
+
+    check.py [--libbpf pinned|system] --header FILE --map FILE LIBRARY.so [LIBRARY.a]
+
+Prints one line for each library, or one sentence for each thing that is wrong and exits with 1.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+from typing import List, Set, Tuple
+
+Version = Tuple[int, ...]
+
+MAX_GLIBC = (2, 17)
+MAX_LIBBPF = (1, 1, 0)  # what Debian 12 has
+LOADERS = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+
+
+def tool(*argv: str) -> str:
+    return subprocess.check_output(argv, universal_newlines=True, env=dict(os.environ, LC_ALL="C"))
+
+
+def text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def header_functions(path: str) -> Set[str]:
+    """Functions declared with TCPRETRANS_API."""
+    return set(re.findall(r"^TCPRETRANS_API\b[^;{]*?\b(tcpretrans_\w+)\s*\(", text(path), re.MULTILINE))
+
+
+def map_functions(path: str) -> Set[str]:
+    return set(re.findall(r"^\s*([\w*?]+);", text(path).split("local:")[0], re.MULTILINE))
+
+
+def exports(library: str) -> Set[str]:
+    """Names that the dynamic linker can find in it."""
+    names = set()
+    for line in tool("readelf", "--wide", "--dyn-syms", library).splitlines():
+        column = line.split()
+        if len(column) >= 8 and column[4] in ("GLOBAL", "WEAK") and column[6] not in ("UND", "ABS", "Ndx"):
+            names.add(column[7].split("@")[0])
+    return names
+
+
+def archive_globals(library: str) -> Set[str]:
+    lines = tool("nm", "--extern-only", "--defined-only", library).splitlines()
+    return {line.split()[2] for line in lines if len(line.split()) == 3}
+
+
+def newest(prefix: str, versions: str) -> Version:
+    found = re.findall(r"\b" + prefix + r"_([0-9.]+)", versions)
+    return max((tuple(int(n) for n in version.split(".")) for version in found), default=(0,))
+
+
+def dotted(version: Version) -> str:
+    return ".".join(str(n) for n in version)
+
+
+def difference(where: str, found: Set[str], wanted: Set[str]) -> List[str]:
+    sentences = []
+    if found - wanted:
+        sentences.append("{} has what libtcpretrans.h does not declare: {}".format(
+            where, ", ".join(sorted(found - wanted))))
+    if wanted - found:
+        sentences.append("{} lacks what libtcpretrans.h declares: {}".format(
+            where, ", ".join(sorted(wanted - found))))
+    return sentences
+
+
+def check_hardening(library: str, dynamic: str) -> List[str]:
+    segments = tool("readelf", "--wide", "--program-headers", library)
+    wrong = [tag + " is set" for tag in ("TEXTREL", "RPATH", "RUNPATH") if tag in dynamic]
+    if "GNU_RELRO" not in segments or "BIND_NOW" not in dynamic:
+        wrong.append("it is not linked with -z relro -z now")
+    if not re.search(r"GNU_STACK.* RW ", segments):
+        wrong.append("its stack would be executable")
+    return wrong
+
+
+def check_shared(library: str, libbpf: str, wanted: Set[str]) -> List[str]:
+    dynamic = tool("readelf", "--wide", "--dynamic", library)
+    versions = tool("readelf", "--wide", "--version-info", library)
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
+    glibc, bpf = newest("GLIBC", versions), newest("LIBBPF", versions)
+    wrong = check_hardening(library, dynamic) + difference("it", exports(library), wanted)
+    allowed = LOADERS | ({"libbpf.so.1"} if libbpf == "system" else set())
+    if needed - allowed:
+        wrong.append("it needs " + ", ".join(sorted(needed - allowed)))
+    if libbpf == "system" and "libbpf.so.1" not in needed:
+        wrong.append("it does not need libbpf.so.1")
+    if libbpf == "system" and bpf > MAX_LIBBPF:
+        wrong.append("it needs LIBBPF_{}, newer than {}".format(dotted(bpf), dotted(MAX_LIBBPF)))
+    if libbpf == "pinned" and glibc > MAX_GLIBC:
+        wrong.append("it needs GLIBC_{}, newer than {}".format(dotted(glibc), dotted(MAX_GLIBC)))
+    if not wrong:
+        print("{}: {} bytes, NEEDED {}, GLIBC_{}, {}{} functions exported".format(
+            library, os.path.getsize(library), " ".join(sorted(needed)), dotted(glibc),
+            "LIBBPF_{}, ".format(dotted(bpf)) if libbpf == "system" else "", len(wanted)))
+    return [library + ": " + sentence for sentence in wrong]
+
+
+def check_archive(library: str, wanted: Set[str]) -> List[str]:
+    wrong = difference("it", archive_globals(library), wanted)
+    if not wrong:
+        print("{}: {} bytes, {} global functions".format(
+            library, os.path.getsize(library), len(wanted)))
+    return [library + ": " + sentence for sentence in wrong]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--libbpf", choices=("pinned", "system"), default="pinned")
+    parser.add_argument("--header", required=True)
+    parser.add_argument("--map", required=True)
+    parser.add_argument("libraries", nargs="+")
+    arguments = parser.parse_args()
+    wanted = header_functions(arguments.header)
+    wrong = difference(arguments.map, map_functions(arguments.map), wanted)
+    if not wanted:
+        wrong.append(arguments.header + ": no TCPRETRANS_API function found")
+    for library in arguments.libraries:
+        if library.endswith(".a"):
+            wrong += check_archive(library, wanted)
+        else:
+            wrong += check_shared(library, arguments.libbpf, wanted)
+    for sentence in wrong:
+        print("check: " + sentence, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

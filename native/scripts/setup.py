@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Check that what the build needs is on this machine, and install what is missing.
+
+    setup.py GROUP...      groups: build bpf system lab venv test full
+
+As root, with apt-get or dnf, the missing packages are named and installed. Otherwise, and with
+SETUP=print, the exact command is printed and the build stops.
+"""
+import importlib.util
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import Callable, List, NamedTuple
+
+
+class Need(NamedTuple):
+    """Something that has to be there."""
+
+    group: str
+    what: str
+    present: Callable[[], bool]
+    apt: str
+    dnf: str
+
+
+def command(name: str) -> Callable[[], bool]:
+    return lambda: shutil.which(name) is not None
+
+
+def compiles(include: str) -> Callable[[], bool]:
+    """Whether the C compiler finds a header (true while there is no compiler to ask)."""
+
+    def check() -> bool:
+        compiler = shlex.split(os.environ.get("CC", "gcc"))
+        if not shutil.which(compiler[0]):
+            return True
+        with tempfile.NamedTemporaryFile("w", suffix=".c") as source:
+            source.write("#include <{}>\n".format(include))
+            source.flush()
+            return subprocess.call(compiler + ["-fsyntax-only", source.name],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+    return check
+
+
+def python_has(*modules: str) -> Callable[[], bool]:
+    return lambda: all(importlib.util.find_spec(module) for module in modules)
+
+
+NEEDS = [
+    Need("build", "C compiler", lambda: command(shlex.split(os.environ.get("CC", "gcc"))[0])(),
+         "gcc", "gcc"),
+    Need("build", "C library headers", compiles("stdio.h"), "libc6-dev", "glibc-devel"),
+    Need("build", "kernel headers", compiles("linux/types.h"), "linux-libc-dev", "kernel-headers"),
+    Need("build", "objcopy and readelf", command("objcopy"), "binutils", "binutils"),
+    Need("bpf", "clang", command("clang"), "clang", "clang"),
+    Need("bpf", "bpftool", command("bpftool"), "bpftool", "bpftool"),
+    Need("system", "libbpf", compiles("bpf/libbpf.h"), "libbpf-dev", "libbpf-devel"),
+    Need("system", "pkg-config", command("pkg-config"), "pkg-config", "pkgconf-pkg-config"),
+    Need("lab", "ip", command("ip"), "iproute2", "iproute"),
+    Need("lab", "nft", command("nft"), "nftables", "nftables"),
+    Need("venv", "Python's venv", python_has("venv", "ensurepip"), "python3-venv", "python3-pip"),
+    Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
+    Need("full", "Go", command("go"), "golang-go", "golang"),
+]
+
+# A group may bring others.
+IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test"]}
+
+
+def wanted_groups(names: List[str]) -> List[str]:
+    groups = list(names)
+    for group in groups:
+        groups += [more for more in IMPLIED.get(group, []) if more not in groups]
+    return groups
+
+
+def missing(groups: List[str]) -> List[Need]:
+    return [need for need in NEEDS if need.group in groups and not need.present()]
+
+
+def install_commands(needs: List[Need]) -> List[List[str]]:
+    """What installs them here, most often one or two commands; none if we do not know the system."""
+    if shutil.which("apt-get"):
+        packages = sorted({need.apt for need in needs})
+        return [["apt-get", "-qq", "update"],
+                ["apt-get", "-qq", "install", "-y", "--no-install-recommends"] + packages]
+    if shutil.which("dnf"):
+        packages = sorted({need.dnf for need in needs})
+        return [["dnf", "-q", "install", "-y"] + packages]
+    return []
+
+
+def run(argv: List[str]) -> int:
+    """Show errors and warnings only, not the hundreds of lines about each package."""
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    return subprocess.call(argv, env=environment, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL)
+
+
+def say(text: str) -> None:
+    print("setup: " + text, file=sys.stderr, flush=True)
+
+
+def main(names: List[str]) -> int:
+    groups = wanted_groups(names)
+    needs = missing(groups)
+    if not needs:
+        return 0
+    names_of = ", ".join(need.what for need in needs)
+    commands = install_commands(needs)
+    if not commands:
+        say("missing: {}. This system has neither apt-get nor dnf; install them its own way, "
+            "then run make again.".format(names_of))
+        return 1
+    line = "; ".join(" ".join(argv) for argv in commands)
+    if os.geteuid() != 0 or os.environ.get("SETUP") == "print":
+        say("missing: {}. Install them as root, then run make again:\n  {}".format(names_of, line))
+        return 1
+    say("missing: {}. Installing them now, which can take a minute:\n  {}".format(names_of, line))
+    # An update that fails may be one source out of several; installing tells whether it matters.
+    for argv in commands:
+        status = run(argv)
+    importlib.invalidate_caches()
+    left = missing(groups)
+    if left:
+        say("still missing: {} (the last command ended with status {}). Install them by hand, "
+            "then run make again.".format(", ".join(need.what for need in left), status))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    sys.exit(main(sys.argv[1:]))
