@@ -1,0 +1,27 @@
+"""Every TCP retransmission of this host, from the kernel's own tracepoints.
+
+    from retrans_ctypes import Tracer
+
+    with Tracer() as tracer:
+        for event in tracer:
+            print(event.local, event.remote, event.state, event.reason)
+
+Needs root (or CAP_BPF and CAP_PERFMON) and libtcpretrans.so beside this package.
+"""
+
+from .errors import (
+    ClosedError, FilterError, LibraryError, OutputClosed, OutputError, PermissionDenied,
+    RetransError, UnsupportedKernel, UsageError,
+)
+from .event import Event
+from .filters import Filter
+from .stats import Stats
+from .tracer import Tracer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClosedError", "Event", "Filter", "FilterError", "LibraryError", "OutputClosed", "OutputError",
+    "PermissionDenied", "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
+    "__version__",
+]

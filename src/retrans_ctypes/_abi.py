@@ -1,0 +1,129 @@
+"""The ctypes mirror of libtcpretrans.h: structs, and one row for each function.
+
+Nothing here has a default: every function has its result and argument types, and none is optional.
+"""
+
+import errno
+from ctypes import (
+    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p,
+)
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+from .errors import LibraryError, from_errno
+from .stats import Stats
+
+ABI_VERSION = 1
+
+
+class Handle(c_void_p):
+    """struct tcpretrans *"""
+
+
+class Options(Structure):
+    """struct tcpretrans_opts"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("error", c_void_p),
+        ("error_size", c_size_t),
+        ("ring_bytes", c_uint32),
+        ("family", c_uint32),
+    ]
+
+
+class NativeStats(Structure):
+    """struct tcpretrans_stats"""
+
+    _fields_ = [(name, c_uint64) for name in Stats._fields]
+
+
+class NativeField(Structure):
+    """struct tcpretrans_field"""
+
+    _fields_ = [("name", c_char_p), ("offset", c_uint32), ("size", c_uint32)]
+
+
+# int (*)(const struct tcpretrans_event *event, void *ctx). The context stays undeclared: Python
+# needs none, and with one argument a generator's send() can be the callback (see _library.py).
+# In the calling conventions of Linux a callee may leave trailing arguments unread.
+EventCallback = CFUNCTYPE(c_int, c_void_p)
+
+
+class Function(NamedTuple):
+    """One native function. ``answers`` are the negative results that are not failures."""
+
+    prototype: str
+    result: Any
+    arguments: List[Any]
+    check: Callable[[str, Tuple[int, ...]], Any]
+    answers: Tuple[int, ...] = ()
+
+
+def _negative_fails(name: str, answers: Tuple[int, ...]) -> Any:
+    def check(result: int, function: Any, arguments: Any) -> int:
+        if result < 0 and result not in answers:
+            raise from_errno(-result, "")
+        return result
+    return check
+
+
+def _null_fails(name: str, answers: Tuple[int, ...]) -> Any:
+    def check(result: Any, function: Any, arguments: Any) -> Any:
+        if not result:
+            raise LibraryError("libtcpretrans.so is damaged: %s() gives nothing back" % name)
+        return result
+    return check
+
+
+def _anything_goes(name: str, answers: Tuple[int, ...]) -> Any:
+    return lambda result, function, arguments: result
+
+
+FUNCTIONS: Dict[str, Function] = {
+    # Its sentence is in the caller's buffer, so the caller raises.
+    "tcpretrans_open": Function(
+        "int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)",
+        c_int, [POINTER(Options), POINTER(Handle)], _anything_goes),
+    "tcpretrans_poll": Function(
+        "int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)",
+        c_int, [Handle, c_int], _negative_fails, (-errno.EINTR, -errno.ECANCELED)),
+    "tcpretrans_drain": Function(
+        "int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)",
+        c_int, [Handle, c_void_p, c_int], _negative_fails),
+    "tcpretrans_run": Function(
+        "int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx)",
+        c_int, [Handle, EventCallback, c_void_p], _negative_fails, (-errno.EINTR,)),
+    "tcpretrans_stop": Function(
+        "int tcpretrans_stop(struct tcpretrans *tracer)",
+        c_int, [Handle], _negative_fails),
+    "tcpretrans_stats": Function(
+        "int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats,"
+        " size_t size)",
+        c_int, [Handle, POINTER(NativeStats), c_size_t], _negative_fails),
+    "tcpretrans_fd": Function(
+        "int tcpretrans_fd(const struct tcpretrans *tracer)",
+        c_int, [Handle], _negative_fails),
+    "tcpretrans_fields": Function(
+        "const struct tcpretrans_field *tcpretrans_fields(size_t *count)",
+        POINTER(NativeField), [POINTER(c_size_t)], _null_fails),
+    "tcpretrans_version": Function(
+        "const char *tcpretrans_version(void)",
+        c_char_p, [], _null_fails),
+    "tcpretrans_close": Function(
+        "void tcpretrans_close(struct tcpretrans *tracer)",
+        None, [Handle], _anything_goes),
+}
+
+
+def bind(library: CDLL) -> None:
+    """Give each function of ``library`` its row's types and check; all of them must be there."""
+    for name, row in FUNCTIONS.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise LibraryError(
+                "%s has no function %s: it is not libtcpretrans, or one of another release; take"
+                " the package and the library from the same release" % (library._name, name))
+        function.restype = row.result
+        function.argtypes = row.arguments
+        function.errcheck = row.check(name, row.answers)

@@ -1,0 +1,199 @@
+"""Find libtcpretrans.so, load it, and wrap it in Python objects. Only tracer.py uses this.
+
+The file lies beside the package, or where RETRANS_CTYPES_LIBRARY says; it is never looked for in the
+current folder or on the system's search path, since what is loaded here runs as root.
+"""
+
+import errno
+import os
+from ctypes import (
+    CDLL, addressof, byref, c_char, c_size_t, create_string_buffer, sizeof, string_at,
+)
+from typing import Callable, Dict, Generator, List, Optional
+
+from . import _elf
+from ._abi import ABI_VERSION, EventCallback, Handle, NativeStats, Options, bind
+from .errors import ClosedError, LibraryError, from_errno
+from .event import Event
+from .records import Place
+from .stats import Stats
+
+FILE_NAME = "libtcpretrans.so"
+VARIABLE = "RETRANS_CTYPES_LIBRARY"
+BATCH = 1024  # events a drain hands over at most; 128 KiB
+
+_loaded: Dict[str, "Library"] = {}
+
+
+class Library:
+    """A loaded and checked libtcpretrans.so."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._native = _load(path)
+        bind(self._native)
+        self.version: str = self._native.tcpretrans_version().decode("ascii", "replace")
+        self._check_version()
+        self._check_layout()
+
+    def _check_version(self) -> None:
+        if self.version.split()[-2:] != ["abi", str(ABI_VERSION)]:
+            raise LibraryError(
+                "%s has another ABI: it is '%s', and this package needs abi %d; take both from the"
+                " same release" % (self.path, self.version, ABI_VERSION))
+
+    def _check_layout(self) -> None:
+        """The version promises the layout; the table proves it."""
+        count = c_size_t()
+        rows = self._native.tcpretrans_fields(byref(count))
+        theirs = {row.name.decode("ascii", "replace"): row for row in rows[:count.value]}
+        ours = {place.name: place for place in Event.places()}
+        for name in sorted(set(ours) | set(theirs)):
+            if name not in theirs or name not in ours:
+                where = "this package" if name in ours else "the library"
+                self._refuse_layout("only %s has the field '%s'" % (where, name))
+            there = Place(name, theirs[name].offset, theirs[name].size)
+            if there != ours[name]:
+                self._refuse_layout("'%s' is %d bytes at %d there, and %d bytes at %d here" % (
+                    name, there.size, there.offset, ours[name].size, ours[name].offset))
+
+    def _refuse_layout(self, difference: str) -> None:
+        raise LibraryError(
+            "%s and this package disagree about the event: %s; take both from the same release"
+            % (self.path, difference))
+
+    def open(self, family: int = 0, ring_bytes: int = 0) -> "NativeTracer":
+        """Load and attach the BPF programs."""
+        sentence = create_string_buffer(1024)
+        options = Options(
+            size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
+            ring_bytes=ring_bytes, family=family)
+        handle = Handle()
+        result = self._native.tcpretrans_open(byref(options), byref(handle))
+        if result < 0:
+            raise from_errno(-result, sentence.value.decode("utf-8", "replace"))
+        return NativeTracer(self._native, handle)
+
+
+class NativeTracer:
+    """One running native tracer. The library's rule holds: one thread at a time, except stop()."""
+
+    def __init__(self, native: CDLL, handle: Handle) -> None:
+        self._native = native
+        self._handle: Optional[Handle] = handle
+        self._buffer = (c_char * (BATCH * Event.LAYOUT.size))()
+        self._view = memoryview(self._buffer).cast("B")
+
+    def _open_handle(self) -> Handle:
+        if self._handle is None:
+            raise ClosedError("the tracer is closed; make a new one")
+        return self._handle
+
+    def poll(self) -> int:
+        """1 = there is something to drain, 0 = there is not, -ECANCELED = stopped. Never waits."""
+        result: int = self._native.tcpretrans_poll(self._open_handle(), 0)
+        return result
+
+    def drain(self) -> memoryview:
+        """The next batch, packed: valid only until the next drain."""
+        count = self._native.tcpretrans_drain(self._open_handle(), self._buffer, BATCH)
+        return self._view[:count * Event.LAYOUT.size]
+
+    def run(self, receive: Callable[[bytes], object]) -> None:
+        """Call ``receive`` with each packed event until stop(), or until it raises."""
+        failures: List[BaseException] = []
+        receiver = _receiver(receive, failures)
+        next(receiver)
+        callback = EventCallback(receiver.send)
+        while not failures:
+            # After a signal Python's own handlers run here, between two calls, and may raise.
+            if self._native.tcpretrans_run(self._open_handle(), callback, None) != -errno.EINTR:
+                break
+        if failures:
+            raise failures[0]
+
+    def stop(self) -> None:
+        self._native.tcpretrans_stop(self._open_handle())
+
+    def stats(self) -> Stats:
+        counts = NativeStats()
+        self._native.tcpretrans_stats(self._open_handle(), byref(counts), sizeof(counts))
+        return Stats(*(getattr(counts, name) for name in Stats._fields))
+
+    def fileno(self) -> int:
+        descriptor: int = self._native.tcpretrans_fd(self._open_handle())
+        return descriptor
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._native.tcpretrans_close(handle)
+
+
+def _receiver(
+    receive: Callable[[bytes], object], failures: List[BaseException],
+) -> Generator[int, int, None]:
+    """The native callback: takes an event's address, answers 0 to go on or 1 to end.
+
+    Its send() is what C calls. A plain function would not do: Python raises KeyboardInterrupt at a
+    function's very start, before any 'try' in it, and ctypes would print and forget it. A generator
+    is already inside its 'try' when it goes on.
+    """
+    try:
+        while True:
+            address = yield 0
+            receive(string_at(address, Event.LAYOUT.size))
+    except GeneratorExit:
+        return
+    except BaseException as failure:
+        failures.append(failure)
+    yield 1
+
+
+def library_path() -> str:
+    """Where the library must be."""
+    chosen = os.environ.get(VARIABLE)
+    if not chosen:
+        return os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE_NAME)
+    if not os.path.isabs(chosen):
+        raise LibraryError("%s must be an absolute path, not '%s'" % (VARIABLE, chosen))
+    return chosen
+
+
+def load() -> Library:
+    """The library, loaded once for each path."""
+    path = library_path()
+    if path not in _loaded:
+        _loaded[path] = Library(path)
+    return _loaded[path]
+
+
+def _load(path: str) -> CDLL:
+    try:
+        wrong = _elf.problem(path)
+    except FileNotFoundError:
+        raise LibraryError(
+            "%s is not there: build it with 'make -C native', or set %s to where it is"
+            % (path, VARIABLE))
+    except NotADirectoryError:
+        raise LibraryError(
+            "%s lies in a zip file, from which nothing can be loaded: unpack that into a folder, or"
+            " set %s to an unpacked one" % (path, VARIABLE))
+    except OSError as error:
+        raise LibraryError(
+            "%s cannot be read (%s): make it a readable file, or set %s to another"
+            % (path, error.strerror, VARIABLE))
+    if wrong:
+        raise LibraryError(
+            "%s %s: put the one made for this machine there, or build it with 'make -C native'"
+            % (path, wrong))
+    try:
+        return CDLL(path)
+    except OSError as error:
+        if _elf.on_noexec_mount(path):
+            raise LibraryError(
+                "%s lies on a file system mounted noexec, so no code may be loaded from it: copy"
+                " the package to another place, or set %s" % (path, VARIABLE))
+        raise LibraryError(
+            "%s cannot be loaded: the loader says '%s'; build it on this machine with 'make -C"
+            " native', or take the release made for it" % (path, error))

@@ -1,0 +1,87 @@
+"""``demo``: real retransmits in two network namespaces of its own, traced as they happen."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from typing import Callable, List
+
+from ..clock import WallClock
+from ..event import Event
+from ..sinks.output import Output
+from ..sinks.text import TextSink, bcc_columns
+from ..tracer import Tracer
+from .follow import follow, tell
+from .namespaces import LOSS_PERCENT, LossyPair
+from .options import Parser, seconds
+from .signals import StopSignals
+
+_PORT = 5201
+_TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
+_QUIET = 0.5  # seconds that tracing goes on after the traffic, so that both counts are complete
+
+
+def main(arguments: List[str]) -> int:
+    options = parser().parse_args(arguments)
+    output = Output()
+    sink = TextSink(output, bcc_columns(), WallClock())
+    with StopSignals() as signals, Tracer() as tracer, LossyPair() as pair:
+        signals.stop_with(tracer.stop)
+        introduce(pair, options.duration)
+        start_traffic(pair, options.duration)
+        seen: Counter[int] = Counter()
+        follow(tracer, sink, output, of_pair(pair, seen), options.duration + _QUIET)
+        compare(pair, seen, tracer.stats().lost)
+        if signals.came:
+            tell("ended early: the kernel's counts, read last, may be ahead")
+    return 0
+
+
+def of_pair(pair: LossyPair, seen: "Counter[int]") -> Callable[[Event], bool]:
+    """Keeps the demo's own retransmits, and counts their segments for each namespace."""
+    inodes = {member.inode for member in pair.members}
+
+    def wanted(event: Event) -> bool:
+        if event.netns not in inodes or event.failed:
+            return False
+        seen[event.netns or 0] += event.segs or 0
+        return True
+    return wanted
+
+
+def start_traffic(pair: LossyPair, duration: float) -> None:
+    def start(side: int, job: str, *addresses: str) -> None:
+        pair.start(side, [sys.executable, _TRAFFIC, job, str(duration), str(_PORT)]
+                   + list(addresses))
+
+    start(0, "knock", pair.silent_address())
+    if pair.loss:
+        start(1, "serve")
+        start(0, "send", *(pair.address(family, 1) for family in pair.families))
+
+
+def introduce(pair: LossyPair, duration: float) -> None:
+    if pair.loss:
+        how = "joined by a link that loses %d %% of the packets (%s)" % (LOSS_PERCENT, pair.loss)
+    else:
+        how = "and a connect that nobody answers (neither netem nor nft works here)"
+    tell("Demo for %g seconds: two network namespaces (%s and -b),\n%s."
+         % (duration, pair.members[0].name, how))
+
+
+def compare(pair: LossyPair, seen: "Counter[int]", lost: int) -> None:
+    """What was shown beside what the kernel counted itself."""
+    for side, member in enumerate(pair.members):
+        tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
+             % (member.name, seen[member.inode], pair.retransmitted(side)))
+    if lost:
+        tell("%d events were lost because the ring buffer was full" % lost)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser("demo", "Make two network namespaces with a lossy link, send real TCP traffic\n"
+                            "through it, and trace the retransmits. Needs root and 'ip'; removes all\n"
+                            "it made.")
+    result.add_argument("--duration", type=seconds, default=10.0, metavar="SECONDS",
+                        help="default: 10")
+    return result

@@ -1,0 +1,53 @@
+"""The way from a tracer to a sink, shared by the commands."""
+
+import sys
+import time
+from typing import Callable, Optional
+
+from ..event import Event
+from ..sinks import Sink
+from ..sinks.output import Output
+from ..stats import Stats
+from ..tracer import Tracer
+
+_TICK = 0.2  # seconds between looks at the clock and at the output's reader
+
+
+def follow(
+    tracer: Tracer, sink: Sink, output: Output, keep: Callable[[Event], bool],
+    duration: Optional[float] = None,
+) -> None:
+    """Write events to ``sink`` until the tracer is stopped or ``duration`` seconds have passed."""
+    deadline = None if duration is None else time.monotonic() + duration
+    sink.start()
+    while not tracer.ended:
+        left = _TICK if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            tracer.stop()  # poll() still returns what was traced before
+        events = tracer.poll(max(0, min(_TICK, left)))
+        if events:
+            sink.write_all(filter(keep, events))
+        output.check_reader()
+    sink.finish()
+
+
+def summary(stats: Stats) -> str:
+    """The last line: what was seen, and what was not."""
+    lost = "%d lost" % stats.lost
+    if stats.lost:
+        lost += " (%d segments): the ring buffer was full" % stats.lost_segs
+    parts = ["%d events" % stats.events, "%d segments" % stats.segs, "%d failed" % stats.failed,
+             "%d filtered" % stats.filtered, lost]
+    if stats.missed:
+        parts.insert(-1, "%d missed" % stats.missed)
+    return ", ".join(parts)
+
+
+def tell(text: str) -> None:
+    """A line on stderr, if there is one."""
+    if sys.stderr is None:  # closed by whoever started us; print() would take stdout instead
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass

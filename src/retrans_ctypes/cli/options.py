@@ -1,0 +1,44 @@
+"""What the commands' option parsers share."""
+
+import argparse
+import math
+from typing import Any, NoReturn, Optional
+
+from ..errors import UsageError
+from ..sinks.output import Output
+from .exits import epilog
+
+_PACKAGE = __name__.rpartition(".cli.")[0]
+
+
+class Parser(argparse.ArgumentParser):
+    """Names the program as it was started, explains the exit codes, and writes as sinks do."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(
+            prog="python3 -m %s %s" % (_PACKAGE, command), description=description,
+            epilog=epilog(), formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError("%s; '%s --help' tells what there is" % (message, self.prog))
+
+    def _print_message(self, message: str, file: Optional[Any] = None) -> None:
+        say(message)  # only --help is left: error() raises
+
+
+def say(text: str) -> None:
+    """Text on stdout. print() would find out only when Python exits that it cannot be written."""
+    output = Output()
+    output.line(text.rstrip())
+    output.flush()
+
+
+def seconds(text: str) -> float:
+    """An argparse type: a duration."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("'%s' is not a number of seconds above 0" % text)
+    return value

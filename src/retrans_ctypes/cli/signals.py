@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM as a request: the first one asks, the second one insists."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any, Callable, Dict, Optional, Type
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopSignals:
+    """While entered, the first such signal calls what ``stop_with()`` named last.
+
+    The second finds Python's usual handlers again. An ignored signal (nohup) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._stop: Optional[Callable[[], None]] = None
+        self._previous: Dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopSignals":
+        for number in _SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self._restore()
+
+    def stop_with(self, stop: Callable[[], None]) -> None:
+        """Call ``stop`` on the first signal; at once, if that came already."""
+        self._stop = stop
+        if self.came:
+            stop()
+
+    def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        self.came = True
+        self._restore()
+        if self._stop is not None:
+            self._stop()
+
+    def _restore(self) -> None:
+        while self._previous:
+            number, handler = self._previous.popitem()
+            signal.signal(number, handler)

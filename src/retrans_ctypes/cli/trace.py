@@ -1,0 +1,81 @@
+"""``trace``, the command that runs when none is named."""
+
+import argparse
+from typing import Callable, List
+
+from .. import __version__
+from ..clock import WallClock
+from ..errors import LibraryError
+from ..event import Event
+from ..filters import Filter
+from ..sinks import Sink
+from ..sinks.count import NdjsonFlowCounts, TextFlowCounts
+from ..sinks.ndjson import NdjsonSink
+from ..sinks.output import Output
+from ..sinks.text import BANNER, TextSink, bcc_columns
+from ..tracer import Tracer
+from .follow import follow, summary, tell
+from .options import Parser, say, seconds
+from .signals import StopSignals
+
+
+def main(arguments: List[str]) -> int:
+    options = parser().parse_args(arguments)
+    if options.version:
+        return show_version()
+    output = Output()
+    with StopSignals() as signals, Tracer(filter=Filter(family=options.family)) as tracer:
+        signals.stop_with(tracer.stop)
+        if options.verbose:
+            tell("libtcpretrans %s" % tracer.library_version())
+        if options.json:
+            tell(BANNER)
+        try:
+            follow(tracer, make_sink(options, output), output, wanted(options), options.duration)
+        finally:
+            tell(summary(tracer.stats()))
+    return 0
+
+
+def show_version() -> int:
+    """The package's version stands, whatever is wrong with the library."""
+    try:
+        library = "libtcpretrans %s" % Tracer.library_version()
+    except LibraryError as error:
+        library = "libtcpretrans: %s" % error
+    say("retrans_ctypes %s\n%s" % (__version__, library))
+    return 0
+
+
+def wanted(options: argparse.Namespace) -> Callable[[Event], bool]:
+    """Which events to show. A failed attempt is no retransmit, so it takes -v to see those."""
+    return lambda event: options.verbose or not event.failed
+
+
+def make_sink(options: argparse.Namespace, output: Output) -> Sink:
+    if options.count:
+        return NdjsonFlowCounts(output) if options.json else TextFlowCounts(output)
+    if options.json:
+        return NdjsonSink(output, WallClock())
+    columns = bcc_columns(sequence=options.sequence, probes=options.lossprobe)
+    return TextSink(output, columns, WallClock())
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser("[trace]", "Trace every TCP retransmission of this host.\n\n"
+                               "The other command, 'demo', makes some retransmits to look at.")
+    result.add_argument("-s", "--sequence", action="store_true", help="show sequence numbers")
+    family = result.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=4,
+                        help="IPv4 only (IPv4-mapped IPv6 counts as IPv4)")
+    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
+    result.add_argument("-c", "--count", action="store_true",
+                        help="count for each flow, and print the counts at the end")
+    result.add_argument("-l", "--lossprobe", action="store_true",
+                        help="mark tail loss probes with L")
+    result.add_argument("--json", action="store_true", help="one JSON object a line (NDJSON)")
+    result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
+    result.add_argument("-v", "--verbose", action="store_true",
+                        help="show attempts that failed too, marked with !")
+    result.add_argument("--version", action="store_true", help="show versions and end")
+    return result

@@ -1,0 +1,27 @@
+"""Where events go. A sink is anything with these methods."""
+
+from typing import Iterable
+
+from ..event import Event
+
+
+class Sink:
+    """Base of the sinks; each method's default does nothing."""
+
+    def start(self) -> None:
+        """Once, when tracing has begun."""
+
+    def write(self, event: Event) -> None:
+        """For each event."""
+
+    def flush(self) -> None:
+        """After each batch: show now what was written."""
+
+    def finish(self) -> None:
+        """Once, when tracing has ended."""
+
+    def write_all(self, events: Iterable[Event]) -> None:
+        """A batch: write each, then flush."""
+        for event in events:
+            self.write(event)
+        self.flush()

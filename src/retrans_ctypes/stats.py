@@ -1,0 +1,26 @@
+"""What a tracer counted. Mirrors struct tcpretrans_stats: same names, same order."""
+
+from typing import NamedTuple
+
+
+class Stats(NamedTuple):
+    """Counts since the tracer was opened, made in the kernel where things happen."""
+
+    events: int
+    """Events written into the ring buffer."""
+    segs: int
+    """Segments in them; failed attempts carry none."""
+    failed: int
+    """Those of the events that the kernel could not send (``err`` is not 0)."""
+    lost: int
+    """Events lost because the ring buffer was full."""
+    lost_segs: int
+    """Segments in the lost events."""
+    filtered: int
+    """Events that the filter kept back."""
+    filtered_segs: int
+    """Segments in the events that the filter kept back."""
+    missed: int
+    """Times the kernel skipped a program because it was already running on that CPU."""
+    drained: int
+    """Events handed to this process."""

@@ -1,0 +1,197 @@
+"""The tracer: opens the kernel side, waits, and hands out events."""
+
+import errno
+import select
+import threading
+import time
+import warnings
+from types import TracebackType
+from typing import Callable, Iterator, List, Optional, Type
+
+from . import _library
+from .errors import ClosedError, RetransError, UsageError
+from .event import Event
+from .filters import Filter
+from .stats import Stats
+
+# Waits are cut into slices: a signal may land on another thread than the one that waits here, and
+# Python handles it only when its main thread runs again.
+_SLICE = 0.2
+
+
+class Tracer:
+    """Traces every TCP retransmit of this host from the moment it is made.
+
+        with Tracer() as tracer:
+            for event in tracer:
+                print(event)
+
+    All methods may be called from any thread; ``stop()`` from signal handlers too. A tracer is for
+    the process that made it, not for its fork()ed children.
+
+    ``filter``: which events to see, default all. ``ring_bytes``: size of the kernel's buffer, a
+    power of two and whole pages; 0 is the library's default (4 MiB).
+
+    Raises PermissionDenied, UnsupportedKernel, UsageError or LibraryError.
+    """
+
+    def __init__(
+        self, *, filter: Optional[Filter] = None, ring_bytes: int = 0,
+        _native_library: Optional["_library.Library"] = None,
+    ) -> None:
+        self._native: Optional[_library.NativeTracer] = None
+        self._batch: Iterator[Event] = iter(())
+        self._ended = False
+        self._runner: Optional[int] = None
+        self._close_after_run = False
+        # The library wants one thread at a time, except for stop(). So _lock is held around each
+        # native call, and _life only while the handle is taken away or told to stop: stop() must
+        # not wait for a run() that holds _lock. Both may be taken again by a signal handler.
+        self._lock = threading.RLock()
+        self._life = threading.RLock()
+        chosen = Filter() if filter is None else filter
+        if not 0 <= ring_bytes < 1 << 32:
+            raise UsageError("ring_bytes must be from 0 to 4 GiB, not %r" % (ring_bytes,))
+        library = _native_library or _library.load()
+        self._native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes)
+        self._fd = self._native.fileno()
+
+    @staticmethod
+    def library_version() -> str:
+        """Version and path of the native library. Raises LibraryError."""
+        library = _library.load()
+        return "%s, %s" % (library.version, library.path)
+
+    def __enter__(self) -> "Tracer":
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_native", None) is not None:
+            warnings.warn("unclosed %r" % self, ResourceWarning, source=self)
+            self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Events as they happen, until stop() or close(). What one loop leaves, the next one gets."""
+        while True:
+            yield from self._batch
+            events = self.poll()
+            if not events:
+                return
+            self._batch = iter(events)
+
+    def __next__(self) -> Event:
+        for event in self:
+            return event
+        raise StopIteration
+
+    def poll(self, timeout: Optional[float] = None) -> List[Event]:
+        """Wait for events and return those at hand, oldest first.
+
+        ``timeout`` in seconds: 0 does not wait, None waits until there is an event. The list is
+        empty when time is up, and, with nothing left to fetch, after stop() or close().
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self._open_native()
+        while True:
+            events = self._take()
+            if events or self.ended:
+                return events
+            wait = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
+            if wait <= 0:
+                return []
+            self._wait(wait)
+
+    def _take(self) -> List[Event]:
+        """What can be had without waiting."""
+        left_over = list(self._batch)
+        if left_over:
+            return left_over
+        with self._lock:
+            native = self._native
+            if native is None:
+                return []
+            answer = native.poll()
+            stopped = answer == -errno.ECANCELED
+            events = Event.read(native.drain()) if stopped or answer > 0 else []
+            self._ended = stopped and not events
+            return events
+
+    def _wait(self, seconds: float) -> None:
+        """Wait on the descriptor, not in the library, so that other threads can call it meanwhile.
+
+        If close() on another thread takes the descriptor away, the caller's next look tells."""
+        poller = select.poll()
+        poller.register(self._fd, select.POLLIN)
+        poller.poll(seconds * 1000)
+
+    def run(self, callback: Callable[[Event], object]) -> None:
+        """Let the native library own the loop and call ``callback`` for each event until stop().
+
+        What ``callback`` returns is ignored. What it raises ends the loop and is raised here. Other
+        threads may only stop() or close() meanwhile; stats() from there waits until the end.
+        """
+        with self._lock:
+            native = self._open_native()
+            if self._runner is not None:
+                raise RetransError("run() was called inside its own callback; it cannot be nested")
+            self._runner = threading.get_ident()
+            try:
+                for event in self._batch:
+                    callback(event)
+                native.run(lambda packed: callback(Event(Event.LAYOUT.unpack(packed))))
+            finally:
+                self._runner = None
+                if self._close_after_run:
+                    self.close()
+
+    def stop(self) -> None:
+        """End poll(), run() and iteration, once they have passed on what was already traced.
+
+        Final: to trace again, make a new tracer. Does nothing on a closed one.
+        """
+        with self._life:
+            if self._native is not None:
+                self._native.stop()
+
+    @property
+    def ended(self) -> bool:
+        """True after close(), and after stop() once every event was fetched."""
+        return self._ended or self._native is None
+
+    def stats(self) -> Stats:
+        """Counts since the start. Raises ClosedError after close()."""
+        with self._lock:
+            return self._open_native().stats()
+
+    def fileno(self) -> int:
+        """A descriptor for select, poll, epoll or asyncio: readable when poll(0) may have events.
+
+        It may wake for nothing; call poll(0) whenever it is readable. Raises ClosedError.
+        """
+        self._open_native()
+        return self._fd
+
+    def close(self) -> None:
+        """Stop, detach from the kernel and free everything. Calling it again does nothing.
+
+        In a run() callback it takes effect when run() ends, which is then at once.
+        """
+        self.stop()
+        if self._runner == threading.get_ident():
+            self._close_after_run = True
+            return
+        with self._lock, self._life:
+            native, self._native = self._native, None
+            if native is not None:
+                native.close()
+
+    def _open_native(self) -> "_library.NativeTracer":
+        if self._native is None:
+            raise ClosedError("the tracer is closed; make a new one")
+        return self._native
