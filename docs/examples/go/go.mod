@@ -1,0 +1,3 @@
+module first_retransmit
+
+go 1.19
