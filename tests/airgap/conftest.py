@@ -1,0 +1,42 @@
+"""The wheel as a person carries it to another host: unpacked by hand, nothing else."""
+import glob
+import os
+import subprocess
+import zipfile
+from typing import Iterator
+
+import pytest
+from lab import host
+from lab.stage import open_folder
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(kernel_rights: None) -> Iterator[None]:
+    before = host.snapshot()
+    yield
+    assert host.left_over(before) == []
+
+
+@pytest.fixture(scope="session")
+def wheel(kernel_rights: None) -> str:
+    """The wheel that `make wheel` builds; where it is up to date this takes no time."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
+    made = subprocess.run(["make", "-C", os.path.join(ROOT, "native"), "wheel"], env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    if made.returncode != 0:
+        pytest.fail("`make -C native wheel` failed:\n" + made.stdout, pytrace=False)
+    built = glob.glob(os.path.join(ROOT, "native", "build", "wheel", "*.whl"))
+    assert len(built) == 1, "expected one wheel in native/build/wheel, found {}".format(built)
+    return built[0]
+
+
+@pytest.fixture(scope="session")
+def unpacked(wheel: str) -> Iterator[str]:
+    """An empty folder into which the wheel, a zip file, was unpacked."""
+    with open_folder() as folder:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
+        yield folder

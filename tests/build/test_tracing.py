@@ -1,0 +1,66 @@
+"""Programs in C and Go, and the package on the system's libbpf, each receive a real retransmit."""
+import os
+import shutil
+from typing import Any, Iterator, List
+
+import pytest
+from building import BUILD, NATIVE, REPO, environment, run
+from lab import commands, host
+from lab.link import V4, Lab
+from lab.traffic import connecting
+
+C_EXAMPLE = os.path.join(REPO, "docs", "examples", "c", "first_retransmit.c")
+GO_EXAMPLE = os.path.join(REPO, "docs", "examples", "go")
+FIRST = "10.77.0.1"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(kernel_rights: None) -> Iterator[None]:
+    before = host.snapshot()
+    yield
+    assert host.left_over(before) == []
+
+
+def first_retransmit(lab: Lab, argv: List[str], port: int) -> List[str]:
+    """What a program prints that traces a SYN to a dead address; it has to end by itself."""
+    with commands.Child(argv + [str(port)], env=environment()) as child:
+        child.wait_tracing()
+        with connecting(lab.client, V4.dead, port):
+            code, out, err = child.end()
+    assert code == 0, err
+    return out
+
+
+def test_c_program(lab: Lab, tmp_path: Any) -> None:
+    program = str(tmp_path / "first_retransmit")
+    run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", NATIVE, C_EXAMPLE,
+         os.path.join(BUILD, "libtcpretrans.a"), "-o", program])
+    (line,) = first_retransmit(lab, [program], 4071)
+    assert FIRST in line and "{} port 4071: 1 segments".format(V4.dead) in line
+
+
+def build_go(folder: Any) -> str:
+    """The example as it stands, with Go's own files below the build folder."""
+    program = str(folder / "first_retransmit")
+    settings = environment(GOCACHE=os.path.join(BUILD, "go-cache"), GOPATH=str(folder / "go"),
+                           GOFLAGS="-mod=mod -buildvcs=false", GOPROXY="off", CGO_ENABLED="1")
+    run(["go", "vet", "."], cwd=GO_EXAMPLE, env=settings)
+    run(["go", "build", "-o", program, "."], cwd=GO_EXAMPLE, env=settings)
+    return program
+
+
+@pytest.mark.full
+def test_go_program(lab: Lab, tmp_path: Any) -> None:
+    assert shutil.which("go"), "Go is missing; `make -C native test FULL=1` installs it"
+    (line,) = first_retransmit(lab, [build_go(tmp_path)], 4072)
+    assert line.startswith(FIRST) and line.endswith("-> {}:4072: 1 segments".format(V4.dead))
+
+
+def test_package_on_the_systems_libbpf(lab: Lab, system_library: str) -> None:
+    env = environment(RETRANS_CTYPES_LIBRARY=system_library)
+    with commands.Child(commands.module("--json"), env=env) as child:
+        child.wait_tracing()
+        with connecting(lab.client, V4.dead, 4073):
+            assert '"syn"' in child.wait_line(V4.dead, "4073")
+        child.interrupt()
+        assert child.end()[0] == 0

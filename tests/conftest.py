@@ -1,0 +1,60 @@
+"""What all tests share: where the package and its library are, and what the last lines say."""
+import importlib.util
+import os
+import signal
+import sys
+from typing import Any, Iterator, List
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from lab import rights, summary  # noqa: E402  (needs the path above)
+from lab.link import Lab  # noqa: E402
+
+
+def pytest_configure(config: Any) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As in `make test &`. Children would inherit that, and Ctrl-C is part of what we test.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line("markers", "full: long; runs only with RETRANS_TEST_FULL=1 (make test FULL=1)")
+    if importlib.util.find_spec("retrans_ctypes") is None:
+        raise pytest.UsageError("Python does not find retrans_ctypes: PYTHONPATH must name the src "
+                                "folder; `make -C native test` sets this and all else up.")
+
+
+def pytest_collection_modifyitems(items: List[Any]) -> None:
+    if rights.FULL:
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="long; RETRANS_TEST_FULL=1 runs it"))
+
+
+def pytest_report_header() -> str:
+    return "library: " + (rights.library_missing() or rights.LIBRARY)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in summary.said:
+        terminalreporter.write_line(line)
+    for line in summary.warned:
+        terminalreporter.write_sep("!", line, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def kernel_rights() -> None:
+    """Everything the kernel tests need is here; where it is not, they fail and say what is missing."""
+    if rights.NO_BPF:
+        summary.warn("RETRANS_TEST_NO_BPF=1: NOTHING WAS CHECKED AGAINST THE REAL KERNEL")
+        pytest.skip("RETRANS_TEST_NO_BPF=1")
+    problem = rights.library_missing() or rights.missing()
+    if problem:
+        pytest.fail(problem, pytrace=False)
+
+
+@pytest.fixture
+def lab(kernel_rights: None) -> Iterator[Lab]:
+    """Two private namespaces with a link between them."""
+    with Lab() as made:
+        yield made

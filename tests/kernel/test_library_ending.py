@@ -1,0 +1,185 @@
+"""How a tracer ends: stop, close, Ctrl-C, exceptions, from this thread and from others."""
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, Callable, List
+
+import pytest
+from lab import commands
+from lab.link import V4, Lab
+from lab.traffic import connecting
+
+AT_ONCE = 1.0  # generous on a busy machine; the promise is 'at once'
+
+
+def after(seconds: float, job: Callable[[], Any]) -> threading.Timer:
+    timer = threading.Timer(seconds, job)
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("wait", [
+    lambda tracer: list(tracer),
+    lambda tracer: tracer.poll(30),
+    lambda tracer: tracer.run(lambda event: None),
+], ids=["iteration", "poll", "run"])
+def test_stop_from_another_thread(tracer: Any, wait: Callable[[Any], Any]) -> None:
+    timer = after(0.3, tracer.stop)
+    started = time.monotonic()
+    while time.monotonic() - started < 0.29:  # poll() may return early with somebody else's event
+        wait(tracer)
+    timer.join()
+    wait(tracer)
+    assert time.monotonic() - started < 0.3 + AT_ONCE
+
+
+def test_stop_from_a_signal_handler(tracer: Any) -> None:
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: tracer.stop())
+    try:
+        timer = after(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1))
+        started = time.monotonic()
+        list(tracer)
+        assert time.monotonic() - started < 0.3 + AT_ONCE
+        timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_came_before_stop_is_still_handed_out(lab: Lab, tracer: Any) -> None:
+    from lab.counters import Counters
+
+    counters = Counters(lab.client)
+    with connecting(lab.client, V4.dead, count=3):
+        counters.wait("TCPSynRetrans", 3)
+    tracer.stop()
+    assert len([event for event in tracer if event.netns == lab.client.inode]) == 3
+    assert list(tracer) == []
+
+
+def test_close_from_another_thread_during_poll(nothing_left_behind: None) -> None:
+    from retrans_ctypes import RetransError, Tracer
+
+    tracer = Tracer()
+    ended: List[BaseException] = []
+
+    def wait() -> None:
+        try:
+            while True:
+                tracer.poll(30)
+        except RetransError as error:
+            ended.append(error)
+
+    reader = threading.Thread(target=wait)
+    reader.start()
+    time.sleep(0.3)
+    started = time.monotonic()
+    tracer.close()
+    reader.join(2)
+    assert not reader.is_alive()
+    assert time.monotonic() - started < AT_ONCE
+    assert len(ended) == 1
+
+
+def test_close_twice_and_use_after_close(nothing_left_behind: None) -> None:
+    from retrans_ctypes import RetransError, Tracer
+
+    with Tracer() as tracer:
+        tracer.close()
+        tracer.close()
+    tracer.stop()
+    for use in (tracer.fileno, tracer.stats, lambda: tracer.poll(0), lambda: tracer.run(print)):
+        with pytest.raises(RetransError):
+            use()
+
+
+class Oops(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Oops, KeyboardInterrupt, SystemExit])
+def test_exception_in_a_callback_comes_out(lab: Lab, tracer: Any, kind: Any) -> None:
+    thrown = kind("from the callback")
+    calls = []
+
+    def callback(event: Any) -> None:
+        calls.append(event)
+        raise thrown
+
+    with connecting(lab.client, V4.dead, count=3), pytest.raises(kind) as caught:
+        tracer.run(callback)
+    assert caught.value is thrown
+    assert len(calls) == 1, "the loop goes on after the exception"
+    tracer.poll(0)  # the tracer is still usable
+
+
+def test_run_calls_back_until_stop(lab: Lab, tracer: Any) -> None:
+    events: List[Any] = []
+
+    def callback(event: Any) -> None:
+        if event.netns == lab.client.inode:
+            events.append(event)
+            tracer.stop()
+
+    with connecting(lab.client, V4.dead):
+        tracer.run(callback)
+    assert [event.reason for event in events] == ["syn"]
+
+
+def test_close_inside_a_callback(lab: Lab, nothing_left_behind: None) -> None:
+    from retrans_ctypes import RetransError, Tracer
+
+    tracer = Tracer()
+    with connecting(lab.client, V4.dead):
+        tracer.run(lambda event: tracer.close())
+    with pytest.raises(RetransError):
+        tracer.stats()
+
+
+WAITS = {
+    "poll": "tracer.poll(60)",
+    "iteration": "list(tracer)",
+    "run": "tracer.run(lambda event: None)",
+    "poll_in_a_thread": "in_a_thread(lambda: list(tracer))",
+    "run_in_a_thread": "in_a_thread(lambda: tracer.run(lambda event: None))",
+}
+INTERRUPTED = """
+import threading
+from retrans_ctypes import Tracer
+
+def in_a_thread(wait):
+    thread = threading.Thread(target=wait)
+    thread.start()
+    thread.join()
+
+with Tracer() as tracer:
+    print("Tracing", flush=True)
+    try:
+        while True:
+            {}
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+def test_ctrl_c_raises_keyboard_interrupt_at_once(nothing_left_behind: None, wait: str) -> None:
+    """And the end of the `with` block ends a thread that still waits."""
+    with commands.Child([sys.executable, "-c", INTERRUPTED.format(wait)]) as child:
+        child.wait_tracing()
+        time.sleep(0.3)
+        child.interrupt()
+        pressed = time.monotonic()
+        child.wait_line("interrupted", seconds=5)
+        assert time.monotonic() - pressed < AT_ONCE
+        code, _, errors = child.end()
+    assert (code, errors) == (0, [])
+
+
+def test_a_killed_tracer_leaves_nothing_attached(nothing_left_behind: None) -> None:
+    """The fixture compares `bpftool prog` and `bpftool link` before and after."""
+    with commands.Child(commands.module()) as child:
+        child.wait_tracing()
+        child.interrupt(signal.SIGKILL)
+        assert child.end()[0] == -signal.SIGKILL

@@ -1,0 +1,41 @@
+"""What a Tracer saw in one namespace."""
+import time
+from typing import Any, List
+
+from .netns import Namespace
+
+# By then every CPU has long handed over the events that it was in the middle of writing.
+SETTLED = 0.1
+
+class Seen:
+    """Collects a tracer's events, so that a test can ask for those of its own namespace.
+
+    A tracer sees the whole host; other people's retransmits must not change a test's result.
+    """
+
+    def __init__(self, tracer: Any) -> None:
+        self.tracer = tracer
+        self.events: List[Any] = []
+
+    def drain(self) -> None:
+        """Take all that happened until now; a busy host must not keep us here for longer."""
+        enough = time.monotonic() + SETTLED
+        while True:
+            batch = self.tracer.poll(SETTLED)
+            self.events.extend(batch)
+            if not batch or batch[-1].ts_ns > enough * 1e9:
+                return
+
+    def of(self, namespace: Namespace) -> List[Any]:
+        """All events of `namespace` so far."""
+        self.drain()
+        return [event for event in self.events if event.netns == namespace.inode]
+
+
+def sent(events: List[Any]) -> List[Any]:
+    """Events of segments that left: a failed attempt carries an error and is no retransmit."""
+    return [event for event in events if not event.err]
+
+
+def segments(events: List[Any]) -> int:
+    return sum(event.segs for event in sent(events))

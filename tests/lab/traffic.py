@@ -1,0 +1,83 @@
+"""Sockets and traffic inside a Lab, made in this process so that nothing can be left running.
+
+Every socket is closed with a reset: a closed flow sends nothing any more, so that counters and
+events stand still when they are compared.
+"""
+import errno
+import socket
+import struct
+import threading
+from contextlib import contextmanager
+from typing import Iterator, List, Tuple
+
+from .link import Ends, Lab
+from .netns import Namespace
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+def family_of(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def tcp_socket(namespace: Namespace, address: str) -> socket.socket:
+    made = namespace.socket(family_of(address))
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    return made
+
+
+@contextmanager
+def connecting(namespace: Namespace, address: str, port: int = 9, count: int = 1) -> Iterator[List[socket.socket]]:
+    """`count` connects under way; to a dead address each sends a SYN again after one second."""
+    sockets = [tcp_socket(namespace, address) for _ in range(count)]
+    try:
+        for one in sockets:
+            one.setblocking(False)
+            code = one.connect_ex((address, port))
+            assert code == errno.EINPROGRESS, errno.errorcode.get(code, code)
+        yield sockets
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def listener(lab: Lab, ends: Ends, backlog: int = 64) -> socket.socket:
+    """A listening socket at the server; a mapped address listens on the IPv4 one behind it."""
+    address = ends.server.replace("::ffff:", "") if ends.server.startswith("::ffff:") else ends.server
+    made = tcp_socket(lab.server, address)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((address, 0))
+    made.listen(backlog)
+    return made
+
+
+@contextmanager
+def connected(lab: Lab, ends: Ends) -> Iterator[Tuple[socket.socket, socket.socket]]:
+    """An established flow: (client's socket, server's socket)."""
+    with listener(lab, ends) as door, tcp_socket(lab.client, ends.client) as client:
+        client.settimeout(10)
+        client.connect((ends.server, door.getsockname()[1]))
+        server, _ = door.accept()
+        with server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            yield client, server
+
+
+def swallow(source: socket.socket) -> None:
+    try:
+        while source.recv(1 << 16):
+            pass
+    except OSError:
+        pass  # reset by its peer: the flow is over
+
+
+def send_bulk(lab: Lab, ends: Ends, total: int, seconds: float = 20.0) -> None:
+    """Send `total` bytes from client to server; all of it has arrived when this returns."""
+    with connected(lab, ends) as (client, server):
+        sink = threading.Thread(target=swallow, args=(server,), daemon=True)
+        sink.start()
+        client.settimeout(seconds)
+        client.sendall(bytes(total))
+        client.shutdown(socket.SHUT_WR)
+        sink.join(seconds)
+        assert not sink.is_alive(), "bulk traffic took more than {} s".format(seconds)

@@ -1,0 +1,149 @@
+/* libtcpretrans without a kernel: the real header, made-up events. Knobs are -D macros:
+ * STUB_VERSION, STUB_SHIFT (bytes by which 'netns' seems to lie elsewhere), STUB_NO_CLOSE,
+ * STUB_OPEN_ERROR, STUB_EVENTS (how many there are), STUB_ERR (their err), STUB_SIGNAL (a signal that comes while
+ * run() is between two callbacks), STUB_EINTR (how often run() is interrupted first). */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "libtcpretrans.h"
+
+#ifndef STUB_VERSION
+#define STUB_VERSION "0.1.0 abi 1"
+#endif
+#ifndef STUB_SHIFT
+#define STUB_SHIFT 0
+#endif
+#ifndef STUB_EVENTS
+#define STUB_EVENTS 3
+#endif
+#ifndef STUB_ERR
+#define STUB_ERR (-ENOBUFS)
+#endif
+#ifndef STUB_EINTR
+#define STUB_EINTR 0
+#endif
+
+struct tcpretrans {
+	struct tcpretrans_opts opts;
+	int interrupted;
+	int stopped;
+	int made;
+	int pipe[2];
+};
+
+int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
+{
+#ifdef STUB_OPEN_ERROR
+	strncpy(opts->error, "the stub refuses", opts->error_size);
+	return -STUB_OPEN_ERROR;
+#endif
+	*out = calloc(1, sizeof(**out));
+	(*out)->opts = *opts;
+	return pipe((*out)->pipe);
+}
+
+static struct tcpretrans_event make(struct tcpretrans *tracer)
+{
+	return (struct tcpretrans_event){
+		.ts_ns = 1000 + tracer->made++,
+		.known = TCPRETRANS_KNOWN_NETNS,
+		.netns = tracer->opts.family,
+		.uid = 7,
+		.mark = tracer->opts.ring_bytes,
+		.saddr = { 10, 0, 0, 1 },
+		.daddr = { 10, 0, 0, 2 },
+		.sport = 1234,
+		.dport = 80,
+		.err = STUB_ERR,
+		.family = 4,
+		.kind = TCPRETRANS_KIND_SYNACK,
+		.state = 3,
+		.reason = TCPRETRANS_REASON_SYNACK,
+		.tcp_flags = 18,
+	};
+}
+
+int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
+{
+	return tracer->stopped ? -ECANCELED : tracer->made < STUB_EVENTS;
+}
+
+int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
+{
+	int count = 0;
+
+	while (count < n && tracer->made < STUB_EVENTS)
+		events[count++] = make(tracer);
+	return count;
+}
+
+int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx)
+{
+	int verdict = 0;
+
+	if (tracer->interrupted++ < STUB_EINTR)
+		return -EINTR;
+	while (!verdict && tracer->made < STUB_EVENTS) {
+		struct tcpretrans_event event = make(tracer);
+#ifdef STUB_SIGNAL
+		kill(getpid(), STUB_SIGNAL);
+#endif
+		verdict = callback(&event, ctx);
+	}
+	return verdict;
+}
+
+int tcpretrans_stop(struct tcpretrans *tracer)
+{
+	tracer->stopped = 1;
+	return 0;
+}
+
+int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, size_t size)
+{
+	struct tcpretrans_stats made = {
+		.events = 11, .segs = 12, .failed = 13, .lost = 14, .lost_segs = 15, .filtered = 16,
+		.filtered_segs = 17, .missed = 18, .drained = 19,
+	};
+
+	if (size != sizeof(made))
+		return -EINVAL;
+	*stats = made;
+	return 0;
+}
+
+int tcpretrans_fd(const struct tcpretrans *tracer)
+{
+	return tracer->pipe[0];
+}
+
+#define FIELD(f) { #f, offsetof(struct tcpretrans_event, f), sizeof(((struct tcpretrans_event *)0)->f) }
+const struct tcpretrans_field *tcpretrans_fields(size_t *count)
+{
+	static struct tcpretrans_field fields[] = {
+		FIELD(ts_ns), FIELD(known), FIELD(cgroup_id), FIELD(sock_cookie), FIELD(saddr), FIELD(daddr),
+		FIELD(netns), FIELD(uid), FIELD(seq), FIELD(end_seq), FIELD(snd_una), FIELD(len), FIELD(segs),
+		FIELD(total_retrans), FIELD(err), FIELD(mark), FIELD(ifindex), FIELD(sport), FIELD(dport),
+		FIELD(family), FIELD(kind), FIELD(state), FIELD(reason), FIELD(tcp_flags), FIELD(reserved),
+	};
+
+	fields[6].offset += STUB_SHIFT;
+	*count = sizeof(fields) / sizeof(*fields);
+	return fields;
+}
+
+const char *tcpretrans_version(void)
+{
+	return STUB_VERSION;
+}
+
+#ifndef STUB_NO_CLOSE
+void tcpretrans_close(struct tcpretrans *tracer)
+{
+	close(tracer->pipe[0]);
+	close(tracer->pipe[1]);
+	free(tracer);
+}
+#endif

@@ -1,0 +1,166 @@
+"""The command line in a process of its own, with a stub in place of the library."""
+import json
+import os
+import subprocess
+import sys
+from typing import Any, Callable, Dict, List, NamedTuple
+
+import pytest
+from retrans_ctypes import __version__, errors
+from retrans_ctypes.cli import exits
+
+
+class Done(NamedTuple):
+    code: int
+    out: List[str]
+    err: List[str]
+
+
+@pytest.fixture
+def run(stub: Callable[..., str]) -> Callable[..., Done]:
+    def run(*arguments: str, library: str = "", shell: str = 'exec "$@"', **variables: str) -> Done:
+        environment = dict(os.environ, RETRANS_CTYPES_LIBRARY=library or stub())
+        environment.update(variables)
+        done = subprocess.run(
+            ["/bin/sh", "-c", shell, "sh", sys.executable, "-X", "dev", "-m", "retrans_ctypes"] + list(arguments),
+            env=environment, timeout=30, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return Done(done.returncode, done.stdout.decode().splitlines(), done.stderr.decode().splitlines())
+    return run
+
+
+Run = Callable[..., Done]
+
+
+def test_default_command_is_trace(run: Run) -> None:
+    for command in ([], ["trace"]):
+        done = run(*command, "--duration", "0.1")
+        assert done.code == 0
+        assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end",
+                            "TIME     PID     IP LADDR:LPORT          T> RADDR:RPORT          STATE"]
+        assert done.err == ["11 events, 12 segments, 13 failed, 16 filtered, 18 missed, 14 lost"
+                            " (15 segments): the ring buffer was full"]
+
+
+def test_verbose_names_the_library_and_shows_failed_attempts(run: Run, stub: Callable[..., str]) -> None:
+    done = run("-v", "--duration", "0.1")
+    assert done.err[0] == "libtcpretrans 0.1.0 abi 1, " + stub()
+    assert len(done.out) == 2 + 3
+    assert all("10.0.0.1:1234        !> 10.0.0.2:80" in line and "ENOBUFS" in line for line in done.out[2:])
+
+
+def test_json_has_nothing_but_json_on_stdout(run: Run) -> None:
+    done = run("--json", "-v", "--duration", "0.1")
+    assert [json.loads(line)["ts_ns"] for line in done.out] == [1000, 1001, 1002]
+    assert "Tracing retransmits ... Hit Ctrl-C to end" in done.err
+
+
+def test_count(run: Run, stub: Callable[..., str]) -> None:
+    sent = stub(STUB_ERR="0")
+    done = run("-c", "--duration", "0.1", library=sent)
+    assert done.out[-2].split() == ["LADDR:LPORT", "RADDR:RPORT", "RETRANSMITS", "SEGS"]
+    assert done.out[-1].split() == ["10.0.0.1:1234", "<->", "10.0.0.2:80", "3", "0"]
+    done = run("-c", "--json", "--duration", "0.1", library=sent)
+    assert [json.loads(line)["retransmits"] for line in done.out] == [3]
+
+
+def test_failed_attempts_are_never_counted(run: Run) -> None:
+    assert run("-cv", "--json", "--duration", "0.1").out == []
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--no-such"], ["-4", "-6"], ["--duration", "0"], ["--duration", "-1"], ["--duration", "soon"],
+    ["--duration", "inf"], ["no-such"], ["demo", "--json"], ["trace", "trace"],
+], ids=" ".join)
+def test_wrong_usage_is_one_sentence(run: Run, arguments: List[str]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert "--help" in done.err[0]
+
+
+def test_help_names_commands_options_and_exit_codes(run: Run) -> None:
+    done = run("--help")
+    text = "\n".join(done.out)
+    assert (done.code, done.err) == (0, [])
+    for word in ("demo", "--sequence", "--count", "--lossprobe", "--json", "--duration", "-4", "-6"):
+        assert word in text
+    for code, meaning in exits.EXIT_CODES.items():
+        assert "%3d  %s" % (code, meaning) in text
+    assert "--duration" in "\n".join(run("demo", "--help").out)
+    assert all(len(line) < 100 for line in done.out)
+
+
+def test_exit_codes_of_all_errors_are_explained() -> None:
+    kinds = [kind for kind in vars(errors).values()
+             if isinstance(kind, type) and issubclass(kind, errors.RetransError)]
+    assert len(kinds) > 8
+    assert {kind.exit_code for kind in kinds} <= set(exits.EXIT_CODES)
+    for kind in kinds:
+        if kind is not errors.RetransError:
+            assert "%s " % kind.__name__ in (errors.__doc__ or "")
+
+
+def test_version(run: Run, stub: Callable[..., str]) -> None:
+    assert run("--version").out == [
+        "retrans_ctypes " + __version__, "libtcpretrans 0.1.0 abi 1, " + stub()]
+    without = run("--version", library="/nowhere/lib.so")
+    assert without.code == 0
+    assert without.out[0] == "retrans_ctypes " + __version__ and "/nowhere/lib.so is not there" in without.out[1]
+
+
+def test_version_is_that_of_the_header(header: str) -> None:
+    assert '#define TCPRETRANS_VERSION "%s"' % __version__ in header
+
+
+@pytest.mark.parametrize("macros, code", [
+    ({"STUB_OPEN_ERROR": "EPERM"}, 3), ({"STUB_OPEN_ERROR": "EACCES"}, 3), ({"STUB_OPEN_ERROR": "EOPNOTSUPP"}, 4),
+    ({"STUB_OPEN_ERROR": "EINVAL"}, 2), ({"STUB_OPEN_ERROR": "ENOMEM"}, 1), ({"STUB_VERSION": '"1 abi 9"'}, 5),
+], ids=str)
+def test_refusals(run: Run, stub: Callable[..., str], macros: Dict[str, str], code: int) -> None:
+    done = run(library=stub(**macros))
+    assert (done.code, done.out, len(done.err)) == (code, [], 1)
+
+
+@pytest.mark.parametrize("shell, code, lines", [
+    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 1),
+    ('exec "$@" >/dev/full', 6, 2), ('exec "$@" 2>/dev/full', 0, 0),
+])
+def test_closed_and_full_outputs(run: Run, shell: str, code: int, lines: int) -> None:
+    done = run("--duration", "0.1", shell=shell)
+    assert (done.code, len(done.err)) == (code, lines), done
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_on_a_full_disk(run: Run, option: str) -> None:
+    done = run(option, shell='exec "$@" >/dev/full')
+    assert (done.code, len(done.err)) == (6, 1)
+
+
+def test_a_reader_that_goes_away_ends_it_without_another_event(run: Run) -> None:
+    done = run(shell='{ "$@"; echo "code $?" >&2; } | head -n 1')
+    assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end"]
+    assert done.err[-1] == "code 141" and "went away" in done.err[-2]
+
+
+INTERRUPT = 'trap "" HUP; "$@" & child=$!; sleep 0.6; kill -%s $child; wait $child'
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_signals_are_an_orderly_end(run: Run, name: str) -> None:
+    shell = INTERRUPT % name
+    if name == "INT":  # sh starts background jobs with SIGINT ignored, and ignored stays ignored
+        shell = 'exec %s -c "import signal, os, sys; signal.signal(signal.SIGINT, ' \
+                'signal.default_int_handler); import subprocess, time; ' \
+                'p = subprocess.Popen(sys.argv[1:]); time.sleep(0.6); p.send_signal(2); ' \
+                'sys.exit(p.wait())" "$@"' % sys.executable
+    done = run(shell=shell)
+    assert done.code == 0 and done.err[-1].startswith("11 events"), done
+
+
+def test_nohup_is_respected(run: Run) -> None:
+    done = run("--duration", "1.2", shell=INTERRUPT % "HUP")
+    assert done.code == 0 and len(done.out) == 2
+
+
+def test_the_demo_without_ip(run: Run, tmp_path: Any) -> None:
+    done = run("demo", PATH=str(tmp_path), shell='exec "$@"')
+    assert done.code == 1 and len(done.err) == 1 and "iproute2" in done.err[0]

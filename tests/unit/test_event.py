@@ -1,0 +1,118 @@
+"""Events: values, unknowns, names, text; and that the C header says the same."""
+import copy
+import errno
+import pickle
+import re
+import socket
+
+import pytest
+from fake_library import event, packed
+from retrans_ctypes import Event
+from retrans_ctypes import event as events
+from retrans_ctypes.records import Field
+
+OPTIONAL = {
+    "cgroup_id": 0, "sock_cookie": 1, "netns": 2, "uid": 3, "seq": 4, "end_seq": 4, "len": 4, "segs": 4,
+    "tcp_flags": 4, "snd_una": 5, "total_retrans": 5, "mark": 5, "ifindex": 5,
+}
+
+
+def test_every_value_comes_through() -> None:
+    numbers = {name: 100 + place for place, name in enumerate(OPTIONAL)}
+    made = event(ts_ns=5, err=-errno.EPERM, sport=65535, dport=1, **numbers)
+    assert {name: getattr(made, name) for name in numbers} == numbers
+    assert (made.ts_ns, made.err, made.sport, made.dport) == (5, -errno.EPERM, 65535, 1)
+    assert made.failed
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONAL))
+def test_unknown_is_none_and_never_zero(name: str) -> None:
+    bit = 1 << OPTIONAL[name]
+    assert getattr(event(known=bit, **{name: 0}), name) == 0
+    assert getattr(event(known=~bit & (1 << 64) - 1, **{name: 9}), name) is None
+
+
+def test_all_optional_fields_are_tested() -> None:
+    public = [field for field in Event.FIELDS if field.optional and field.name != "reason"]
+    assert {field.name for field in public} == set(OPTIONAL)
+
+
+@pytest.mark.parametrize("family, kind, address", [
+    (4, socket.AF_INET, "10.1.2.3"), (6, socket.AF_INET6, "2001:db8::1"), (6, socket.AF_INET6, "::"),
+])
+def test_addresses(family: int, kind: int, address: str) -> None:
+    raw = socket.inet_pton(kind, address)
+    made = event(family=family, saddr=raw, daddr=raw, sport=80, dport=443)
+    assert made.saddr == made.daddr == address
+    shown = "[%s]" % address if family == 6 else address
+    assert (made.local, made.remote) == (shown + ":80", shown + ":443")
+
+
+def test_a_number_from_the_future_is_shown_as_it_is() -> None:
+    made = event(kind=200, state=99, reason=77)
+    assert (made.kind, made.state, made.reason) == ("200", "99", None)
+
+
+def test_reason_unknown_is_none() -> None:
+    assert event(reason=0).reason is None
+
+
+def test_immutable_and_comparable() -> None:
+    made = event(sport=1)
+    with pytest.raises(AttributeError):
+        made.sport = 2  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        made.other = 2  # type: ignore[attr-defined]
+    assert made == event(sport=1) != event(sport=2)
+    assert len({made, event(sport=1)}) == 1
+    assert copy.deepcopy(made) == pickle.loads(pickle.dumps(made)) == made
+    assert type(pickle.loads(pickle.dumps(made))) is Event
+
+
+def test_reading_copies() -> None:
+    buffer = bytearray(packed(sport=1) + packed(sport=2))
+    read = Event.read(memoryview(buffer))
+    buffer[:] = bytes(len(buffer))
+    assert [made.sport for made in read] == [1, 2]
+
+
+def test_to_dict_has_the_public_fields_in_order() -> None:
+    names = list(event().to_dict())
+    assert names == [field.name for field in Event.FIELDS if field.public]
+    assert "known" not in names and "reserved" not in names
+
+
+def test_repr_names_the_fields() -> None:
+    assert "sport=7" in repr(event(sport=7))
+
+
+@pytest.mark.parametrize("field", [field for field in Event.FIELDS if not field.is_padding],
+                         ids=lambda field: field.name)
+def test_every_property_is_documented(field: Field) -> None:  # type: ignore[type-arg]
+    text = getattr(Event, field.name).__doc__
+    assert field.doc in text and "Source: " in text
+    assert (" None where " in text) == field.optional
+
+
+def enumerators(header: str, enum: str) -> dict:  # type: ignore[type-arg]
+    body = re.search(r"enum %s \{(.*?)\}" % enum, header).group(1)  # type: ignore[union-attr]
+    rows = re.findall(r"TCPRETRANS_[A-Z]+?_(\w+) = ([^,]+?) *,", body)
+    return {name.lower(): eval(value) for name, value in rows}
+
+
+def test_names_are_those_of_the_header(header: str) -> None:
+    kinds, reasons = enumerators(header, "tcpretrans_kind"), enumerators(header, "tcpretrans_reason")
+    assert kinds == {name: number for number, name in events.KINDS.items()}
+    assert reasons == {name or "unknown": number for number, name in events.REASONS.items()}
+
+
+def test_known_bits_are_those_of_the_header(header: str) -> None:
+    bits = enumerators(header, "tcpretrans_known")
+    assert len(bits) > 3
+    assert bits == {name[len("KNOWN_"):].lower(): value for name, value in vars(events).items()
+                    if name.startswith("KNOWN_")}
+
+
+def test_size_is_that_of_the_header(header: str) -> None:
+    size = re.search(r"#define TCPRETRANS_EVENT_SIZE (\d+)", header)
+    assert size and Event.LAYOUT.size == int(size.group(1))
