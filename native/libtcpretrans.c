@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 #include "helpers/explain.h"
+#include "helpers/fields.h"
+#include "helpers/netns.h"
 #include "helpers/programs.h"
 #include "helpers/ring.h"
 #include "helpers/waiter.h"
@@ -195,6 +197,16 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 	return 0;
 }
 
+int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)
+{
+	return n < 0 ? -EINVAL : programs_netns(&tracer->programs, rows, n);
+}
+
+int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie)
+{
+	return netns_read(netns_fd, segs, cookie);
+}
+
 int tcpretrans_fd(const struct tcpretrans *tracer)
 {
 	return tracer->waiter.epoll;
@@ -202,20 +214,8 @@ int tcpretrans_fd(const struct tcpretrans *tracer)
 
 const struct tcpretrans_field *tcpretrans_fields(size_t *count)
 {
-#define FIELD(f) { #f, offsetof(struct tcpretrans_event, f), sizeof(((struct tcpretrans_event *)0)->f) }
-	static const struct tcpretrans_field fields[] = {
-		FIELD(ts_ns), FIELD(known), FIELD(cgroup_id), FIELD(sock_cookie),
-		FIELD(saddr), FIELD(daddr), FIELD(netns), FIELD(uid),
-		FIELD(seq), FIELD(end_seq), FIELD(snd_una), FIELD(len),
-		FIELD(segs), FIELD(total_retrans), FIELD(err), FIELD(mark),
-		FIELD(ifindex), FIELD(sport), FIELD(dport), FIELD(family),
-		FIELD(kind), FIELD(state), FIELD(reason), FIELD(tcp_flags),
-		FIELD(reserved),
-	};
-#undef FIELD
-
-	*count = sizeof(fields) / sizeof(fields[0]);
-	return fields;
+	*count = event_field_count;
+	return event_fields;
 }
 
 const char *tcpretrans_version(void)

@@ -49,6 +49,21 @@ struct tcpretrans_stats {
 	uint64_t filtered_segs; /* segments in them */
 	uint64_t missed;        /* times the kernel skipped a program (recursion), where it tells */
 	uint64_t drained;       /* events handed to the caller */
+	uint64_t failed_segs;   /* segments the kernel counted although it could not send them */
+	uint64_t skipped_segs;  /* segments for which the kernel skipped the program */
+};
+
+/* The account of one network namespace, in segments but for `events`. */
+struct tcpretrans_netns {
+	uint64_t cookie;        /* SO_NETNS_COOKIE, 0 where the kernel has none (before 5.12) */
+	uint32_t netns;         /* inode; given away anew once the namespace is gone */
+	uint32_t reserved;
+	uint64_t events;
+	uint64_t segs;
+	uint64_t failed_segs;
+	uint64_t lost_segs;
+	uint64_t filtered_segs;
+	uint64_t skipped_segs;
 };
 
 struct tcpretrans_field {
@@ -81,6 +96,16 @@ TCPRETRANS_API int tcpretrans_stop(struct tcpretrans *tracer);
 
 /* Fill `stats`, of which the caller knows `size` bytes. */
 TCPRETRANS_API int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, size_t size);
+
+/* Fill up to `n` rows, one for each network namespace in which something was retransmitted.
+ * Returns how many there are. */
+TCPRETRANS_API int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n);
+
+/* Read the kernel's own RetransSegs of the network namespace whose file is open at `netns_fd`
+ * (/proc/PID/ns/net, /run/netns/NAME), and its cookie (0: the kernel has none). The calling thread
+ * visits that namespace for a moment, which needs CAP_SYS_ADMIN; -ENOTRECOVERABLE: it could not
+ * come back, because the rights were taken away meanwhile. */
+TCPRETRANS_API int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie);
 
 /* A descriptor for select, poll or epoll: readable when there may be something to drain. It may
  * also wake for nothing; calling tcpretrans_poll(tracer, 0) tells, and makes it unreadable again.

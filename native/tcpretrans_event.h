@@ -12,7 +12,7 @@
 #endif
 
 #define TCPRETRANS_ABI_VERSION 1
-#define TCPRETRANS_EVENT_SIZE  128
+#define TCPRETRANS_EVENT_SIZE  256
 
 enum tcpretrans_kind {
 	TCPRETRANS_KIND_SKB    = 0, /* tcp:tcp_retransmit_skb */
@@ -28,6 +28,19 @@ enum tcpretrans_reason {
 	TCPRETRANS_REASON_SYN           = 4, /* a connect still unanswered */
 	TCPRETRANS_REASON_SYNACK        = 5, /* a handshake not yet completed by the peer */
 	TCPRETRANS_REASON_LOSS_RECOVERY = 6, /* slow start after an RTO */
+	TCPRETRANS_REASON_PMTU          = 7, /* the path takes smaller packets only */
+};
+
+/* How the owner is known. */
+enum tcpretrans_owner_how {
+	TCPRETRANS_OWNER_UNKNOWN   = 0,
+	TCPRETRANS_OWNER_WAITING   = 1, /* a task sleeps on this socket: in recv, send, poll or epoll */
+	TCPRETRANS_OWNER_LOCK      = 2, /* a task is inside a system call on this socket */
+	TCPRETRANS_OWNER_LAST_USER = 3, /* the last process seen that way; it still holds the socket */
+	TCPRETRANS_OWNER_FILE      = 4, /* the process that connected or accepted still holds it */
+	TCPRETRANS_OWNER_CLOSE     = 5, /* nobody holds the socket any more: who closed it */
+	TCPRETRANS_OWNER_ITERATOR  = 6, /* found by going through the open files of all processes */
+	TCPRETRANS_OWNER_INHERITED = 7, /* the listener's owner, for a connection not yet accepted */
 };
 
 /* Bits of `known`; fields without a bit are always known. */
@@ -37,7 +50,12 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_NETNS       = 1 << 2,
 	TCPRETRANS_KNOWN_UID         = 1 << 3,
 	TCPRETRANS_KNOWN_SNDBUF      = 1 << 4, /* seq, end_seq, len, segs and tcp_flags */
-	TCPRETRANS_KNOWN_SOCK        = 1 << 5, /* snd_una, total_retrans, mark and ifindex */
+	TCPRETRANS_KNOWN_SOCK        = 1 << 5, /* snd_una, total_retrans, mark, ifindex and the state of
+						* congestion control and timers */
+	TCPRETRANS_KNOWN_BYTES       = 1 << 6, /* bytes_sent, bytes_retrans, dsack_dups and reord_seen */
+	TCPRETRANS_KNOWN_JIFFIES     = 1 << 7, /* rto_us */
+	TCPRETRANS_KNOWN_STALL       = 1 << 8,
+	TCPRETRANS_KNOWN_OWNER       = 1 << 9, /* owner_pid, owner_comm and owner_shared */
 };
 
 struct tcpretrans_event {
@@ -45,19 +63,41 @@ struct tcpretrans_event {
 	uint64_t known;         /* enum tcpretrans_known */
 	uint64_t cgroup_id;     /* inode of the socket's cgroup v2 directory */
 	uint64_t sock_cookie;   /* SO_COOKIE, where somebody asked the kernel for it before */
+	uint64_t stall_us;      /* how long the data had been waiting since it was last sent */
+	uint64_t bytes_sent;    /* by this socket so far, retransmits included */
+	uint64_t bytes_retrans; /* of them */
+	uint64_t bytes_acked;
 	uint8_t  saddr[16];     /* local address */
 	uint8_t  daddr[16];     /* remote address */
+	char     ca_name[16];   /* congestion control */
+	char     owner_comm[16]; /* name of the owner's thread, any bytes, NUL-terminated */
 	uint32_t netns;         /* inode of the network namespace */
 	uint32_t uid;           /* who owns the socket, in the initial user namespace */
+	uint32_t owner_pid;     /* process (tgid) in the initial pid namespace */
 	uint32_t seq;           /* first sequence number sent */
 	uint32_t end_seq;       /* one past the last, SYN and FIN counted */
 	uint32_t snd_una;       /* first sequence number not yet acknowledged */
 	uint32_t len;           /* payload bytes */
-	uint32_t segs;          /* segments, as RetransSegs counts them */
+	uint32_t segs;          /* segments sent, as RetransSegs counts them; 0 where err is not 0 */
+	uint32_t skipped_segs;  /* segments this socket sent before, for which no event came */
 	uint32_t total_retrans; /* segments this socket has retransmitted so far */
 	int32_t  err;           /* 0, or -errno where the transmission failed */
 	uint32_t mark;          /* SO_MARK */
 	uint32_t ifindex;       /* bound device, 0 = none */
+	uint32_t rto_us;        /* retransmission timeout, backoff included */
+	uint32_t srtt_us;       /* smoothed round-trip time */
+	uint32_t rttvar_us;
+	uint32_t snd_cwnd;      /* segments, as the next ones are */
+	uint32_t ssthresh;
+	uint32_t packets_out;   /* sent and not acknowledged */
+	uint32_t sacked_out;
+	uint32_t lost_out;      /* taken for lost */
+	uint32_t retrans_out;   /* retransmitted and not acknowledged */
+	uint32_t delivered;     /* segments the peer has received so far */
+	uint32_t mss;           /* bytes */
+	uint32_t dsack_dups;    /* duplicates the peer reported: spurious retransmits */
+	uint32_t reord_seen;    /* reorderings seen */
+	uint32_t undo_retrans;  /* retransmits of this episode that may yet prove spurious */
 	uint16_t sport;         /* local port */
 	uint16_t dport;         /* remote port */
 	uint8_t  family;        /* 4 or 6; IPv4-mapped IPv6 is 4 */
@@ -65,7 +105,13 @@ struct tcpretrans_event {
 	uint8_t  state;         /* TCP_ESTABLISHED = 1 ... (include/net/tcp_states.h) */
 	uint8_t  reason;        /* enum tcpretrans_reason */
 	uint8_t  tcp_flags;     /* FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 */
-	uint8_t  reserved[11];
+	uint8_t  ca_state;      /* Open 0, Disorder 1, CWR 2, Recovery 3, Loss 4 */
+	uint8_t  icsk_pending;  /* which timer runs: retransmit 1, probe 3, loss probe 5, reordering 6 */
+	uint8_t  retransmits;   /* timeouts in a row */
+	uint8_t  backoff;       /* how often the timeout was doubled */
+	uint8_t  owner_how;     /* enum tcpretrans_owner_how */
+	uint8_t  owner_shared;  /* 1: other live processes hold the socket too */
+	uint8_t  reserved[5];
 };
 
 _Static_assert(sizeof(struct tcpretrans_event) == TCPRETRANS_EVENT_SIZE, "event layout");

@@ -30,7 +30,9 @@ typedef _Bool bool;
 
 /* include/uapi/linux/bpf.h */
 enum bpf_map_type {
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum {
@@ -38,14 +40,34 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 };
 enum { BPF_RB_AVAIL_DATA = 0 };
+enum {
+	BPF_NOEXIST = 1,
+	BPF_F_NO_PREALLOC = 1,
+	BPF_SK_STORAGE_GET_F_CREATE = 1,
+};
 
-#define AF_INET6       10
-#define TCP_SYN_SENT   2
+/* include/uapi/asm-generic/errno.h */
+#define EAGAIN        11
+#define ENOMEM        12
+#define EBUSY         16
+#define EINVAL        22
+#define EHOSTUNREACH  113
+
+#define AF_INET6 10
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT    2
+#define TCP_CLOSE       7
+#define TCP_LISTEN      10
 
 /* include/net/inet_connection_sock.h: icsk_pending; include/uapi/linux/tcp.h: icsk_ca_state;
- * include/net/tcp.h: tcp_skb_cb.sacked */
+ * include/net/tcp.h: tcp_skb_cb.tcp_flags and .sacked */
 #define ICSK_TIME_LOSS_PROBE 5
+#define TCP_CA_RECOVERY      3
 #define TCP_CA_LOSS          4
+#define TCPHDR_SYN           0x02
+#define TCPHDR_ACK           0x10
 #define TCPCB_LOST           0x04
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -56,6 +78,7 @@ struct ns_common {
 
 struct net {
 	struct ns_common ns;
+	__u64 net_cookie;
 };
 
 typedef struct {
@@ -107,22 +130,58 @@ struct sock_cgroup_data___tagged { /* before 5.15: a pointer, or v1 data where b
 	__u64 val;
 };
 
+struct rb_node {
+	struct rb_node *rb_left;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	__u32 sk_mark;
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct rb_root tcp_rtx_queue;
+};
+
+struct tcp_congestion_ops {
+	char name[16];
 };
 
 struct inet_connection_sock {
+	__u32 icsk_rto;
+	const struct tcp_congestion_ops *icsk_ca_ops;
 	__u8 icsk_ca_state: 5;
+	__u8 icsk_retransmits;
 	__u8 icsk_pending;
+	__u8 icsk_backoff;
 };
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 snd_una;
 	__u32 total_retrans;
+	__u32 srtt_us;
+	__u32 mdev_us;
+	__u32 snd_cwnd;
+	__u32 snd_ssthresh;
+	__u32 prior_ssthresh;
+	__u32 packets_out;
+	__u32 sacked_out;
+	__u32 lost_out;
+	__u32 retrans_out;
+	__u32 delivered;
+	__u32 mss_cache;
+	__u32 dsack_dups;
+	__u32 reord_seen;
+	__u32 undo_marker;
+	int undo_retrans;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
+	__u64 bytes_acked;
+	__u64 delivered_mstamp;
 };
 
 struct request_sock {
@@ -134,6 +193,8 @@ struct tcp_request_sock {
 };
 
 struct sk_buff {
+	struct rb_node rbnode;
+	__u64 skb_mstamp_ns;
 	__u32 len;
 	char cb[48];
 };
@@ -146,6 +207,21 @@ struct tcp_skb_cb {
 	__u8 sacked;
 };
 
+
+struct task_struct;
+struct file;
+struct bpf_iter_meta;
+
+struct socket {
+	struct sock *sk;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
 
 #pragma clang attribute pop
 

@@ -78,28 +78,51 @@ static __always_inline void fill_buffer(struct tcpretrans_event *event, const st
 
 	event->seq = cb->seq;
 	event->end_seq = cb->end_seq;
-	event->segs = cb->tcp_gso_segs;
 	event->tcp_flags = cb->tcp_flags;
 	event->len = skb->len;
 	event->known |= TCPRETRANS_KNOWN_SNDBUF;
 }
 
-/* First match wins; the order matters. A probe timer still pending on a buffer that is marked lost
- * is a fast retransmit that came before the timer was set anew. */
-static __always_inline __u8 reason_of(const struct tcp_sock *tp, const struct sk_buff *skb, __u8 state)
+/* State of congestion control and timers, in the units of tcp_get_info() (net/ipv4/tcp.c). */
+static __always_inline void fill_congestion(struct tcpretrans_event *event, const struct tcp_sock *tp)
 {
 	const struct inet_connection_sock *icsk = &tp->inet_conn;
-	const struct tcp_skb_cb *cb = (const void *)skb->cb;
+	__u32 jiffies = hz();
 
-	if (state == TCP_SYN_SENT)
-		return TCPRETRANS_REASON_SYN;
-	if (icsk->icsk_pending == 0)
-		return TCPRETRANS_REASON_RTO;
-	if (icsk->icsk_pending == ICSK_TIME_LOSS_PROBE && !(cb->sacked & TCPCB_LOST))
-		return TCPRETRANS_REASON_TLP;
-	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_LOSS)
-		return TCPRETRANS_REASON_LOSS_RECOVERY;
-	return TCPRETRANS_REASON_FAST;
+	event->snd_una = tp->snd_una;
+	event->total_retrans = tp->total_retrans;
+	event->srtt_us = tp->srtt_us >> 3;
+	event->rttvar_us = tp->mdev_us >> 2;
+	event->snd_cwnd = tp->snd_cwnd;
+	event->ssthresh = tp->snd_ssthresh;
+	event->packets_out = tp->packets_out;
+	event->sacked_out = tp->sacked_out;
+	event->lost_out = tp->lost_out;
+	event->retrans_out = tp->retrans_out;
+	event->delivered = tp->delivered;
+	event->mss = tp->mss_cache;
+	event->undo_retrans = tp->undo_retrans;
+	event->bytes_acked = tp->bytes_acked;
+	event->ca_state = BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+	event->icsk_pending = icsk->icsk_pending;
+	event->retransmits = icsk->icsk_retransmits;
+	event->backoff = icsk->icsk_backoff;
+	bpf_probe_read_kernel_str(event->ca_name, sizeof(event->ca_name), icsk->icsk_ca_ops->name);
+	if (jiffies) {
+		event->rto_us = (__u64)icsk->icsk_rto * 1000000 / jiffies;
+		event->known |= TCPRETRANS_KNOWN_JIFFIES;
+	}
+}
+
+static __always_inline void fill_bytes(struct tcpretrans_event *event, const struct tcp_sock *tp)
+{
+	if (!bpf_core_field_exists(tp->bytes_sent) || !bpf_core_field_exists(tp->reord_seen))
+		return;
+	event->bytes_sent = tp->bytes_sent;
+	event->bytes_retrans = tp->bytes_retrans;
+	event->dsack_dups = tp->dsack_dups;
+	event->reord_seen = tp->reord_seen;
+	event->known |= TCPRETRANS_KNOWN_BYTES;
 }
 
 #endif

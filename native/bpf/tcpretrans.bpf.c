@@ -8,6 +8,12 @@
 #include "tcpretrans_event.h"
 #include "counters.h"
 #include "wakeup.h"
+#include "tally.h"
+#include "socket_memory.h"
+#include "accounting.h"
+#include "stall.h"
+#include "reason.h"
+#include "jiffies.h"
 #include "socket_fields.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -23,23 +29,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct tcpretrans_counters);
-} counters SEC(".maps");
-
-/* Atomic although each CPU has its own: one program can interrupt another. */
-#define ADD(counter, n) __sync_fetch_and_add(&(counter), n)
-
-static __always_inline struct tcpretrans_counters *this_cpu(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&counters, &zero);
-}
 
 /* Reserve a record, or count why there is none. */
 static __always_inline struct tcpretrans_event *begin(struct tcpretrans_counters *count,
@@ -60,6 +49,7 @@ static __always_inline struct tcpretrans_event *begin(struct tcpretrans_counters
 	}
 	__builtin_memset(event, 0, sizeof(*event));
 	event->ts_ns = bpf_ktime_get_ns();
+	event->segs = segs;
 	return event;
 }
 
@@ -77,11 +67,12 @@ static __always_inline bool should_wake(const struct tcpretrans_event *event)
 	return true;
 }
 
-static __always_inline void submit(struct tcpretrans_counters *count, struct tcpretrans_event *event,
-				   __u32 segs)
+static __always_inline void submit(struct tcpretrans_counters *count, struct tcpretrans_event *event)
 {
 	ADD(count->events, 1);
-	ADD(count->segs, segs);
+	ADD(count->segs, event->segs);
+	if (event->err)
+		ADD(count->failed, 1);
 	/* never the kernel's own choice of waking: mixed with these it loses wake-ups */
 	bpf_ringbuf_submit(event, should_wake(event) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
@@ -91,30 +82,40 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 {
 	int err = has_err ? (int)ctx[2] : 0;
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
-	__u32 sent = err ? 0 : cb->tcp_gso_segs;
-	struct tcpretrans_counters *count = this_cpu();
+	struct tcpretrans_counters *count = counters_of(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct socket_memory *memory = remember(sk);
+	__u32 total, segs, skipped;
 	struct tcpretrans_event *event;
 
 	if (!count || !tp)
 		return 0;
-	event = begin(count, &sk->__sk_common, sent);
+	segs = cb->tcp_gso_segs;
+	total = grown(memory, tp->total_retrans, gave_up(err) ? 0 : segs);
+	if (segs > total)
+		segs = total;
+	skipped = total - segs;
+	if (skipped)
+		ADD(count->skipped_segs, skipped);
+	if (err)
+		ADD(count->failed_segs, segs);
+	event = begin(count, &sk->__sk_common, err ? 0 : segs);
 	if (!event)
 		return 0;
 	event->kind = TCPRETRANS_KIND_SKB;
 	event->err = err;
+	event->skipped_segs = skipped;
+	event->mark = sk->sk_mark;
+	event->ifindex = sk->__sk_common.skc_bound_dev_if;
 	fill_tuple(event, &sk->__sk_common);
 	fill_belongings(event, sk);
 	fill_buffer(event, skb);
-	event->reason = reason_of(tp, skb, event->state);
-	event->snd_una = tp->snd_una;
-	event->total_retrans = tp->total_retrans;
-	event->mark = sk->sk_mark;
-	event->ifindex = sk->__sk_common.skc_bound_dev_if;
+	fill_congestion(event, tp);
+	fill_bytes(event, tp);
+	fill_stall(event, memory);
+	event->reason = reason_of(tp, skb, memory, event->ts_ns);
 	event->known |= TCPRETRANS_KNOWN_SOCK;
-	if (err)
-		ADD(count->failed, 1);
-	submit(count, event, sent);
+	submit(count, event);
 	return 0;
 }
 
@@ -124,11 +125,18 @@ SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_sock *req)
 {
 	const struct tcp_request_sock *treq = (const void *)req;
-	struct tcpretrans_counters *count = this_cpu();
+	struct tcpretrans_counters *count = counters_of(sk);
 	struct tcpretrans_event *event;
+	struct tcp_sock *tp;
+	__u32 total;
 
 	if (!count)
 		return 0;
+	/* with TCP Fast Open the child exists already, and counts this too */
+	tp = sk->__sk_common.skc_state == TCP_LISTEN ? 0 : bpf_skc_to_tcp_sock((void *)sk);
+	total = tp ? grown(remember(sk), tp->total_retrans, 1) : 1;
+	if (total > 1)
+		ADD(count->skipped_segs, total - 1);
 	event = begin(count, &req->__req_common, 1);
 	if (!event)
 		return 0;
@@ -138,9 +146,85 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	fill_belongings(event, sk);
 	event->seq = BPF_CORE_READ(treq, snt_isn);
 	event->end_seq = event->seq + 1;
-	event->segs = 1;
-	event->tcp_flags = 0x12; /* SYN, ACK */
+	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
 	event->known |= TCPRETRANS_KNOWN_SNDBUF;
-	submit(count, event, 1);
+	submit(count, event);
+	return 0;
+}
+
+/* What came since the last event, when there will be none any more. */
+static __always_inline void count_rest(const struct sock *sk, const struct tcp_sock *tp)
+{
+	struct socket_memory *memory = recall(sk);
+	struct tcpretrans_counters *count;
+	__u32 rest;
+
+	if (!memory || !memory->looked)
+		return;
+	rest = grown(memory, tp->total_retrans, 0);
+	count = rest ? counters_of(sk) : 0;
+	if (count)
+		ADD(count->skipped_segs, rest);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
+{
+	struct socket_memory *memory;
+	struct tcp_sock *tp;
+
+	if (newstate != TCP_SYN_SENT && newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE)
+		return 0;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return 0;
+	if (newstate == TCP_CLOSE) {
+		count_rest(sk, tp);
+		return 0;
+	}
+	memory = remember(sk);
+	if (memory && (newstate == TCP_SYN_SENT || !memory->looked))
+		look(memory, tp->total_retrans);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy_sock, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp)
+		count_rest(sk, tp);
+	return 0;
+}
+
+SEC("tp_btf/tcp_cong_state_set")
+int BPF_PROG(on_cong_state_set, struct sock *sk, __u8 ca_state)
+{
+	struct socket_memory *memory;
+	struct tcp_sock *tp;
+
+	if (ca_state < TCP_CA_RECOVERY)
+		return 0;
+	memory = remember(sk);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (memory && tp)
+		notice_loss(memory, sk, ca_state == TCP_CA_LOSS && !lost_by_mtu(tp));
+	return 0;
+}
+
+/* Looks at each socket that is open when tracing begins, so that what it retransmitted before is
+ * not taken for new. */
+SEC("iter/task_file")
+int look_at_open_socket(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *socket = file ? bpf_sock_from_file(file) : 0;
+	struct sock *sk = socket ? socket->sk : 0;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : 0;
+	struct socket_memory *memory = tp ? remember(sk) : 0;
+
+	if (memory && !memory->looked)
+		look(memory, tp->total_retrans);
 	return 0;
 }

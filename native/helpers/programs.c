@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "../bpf/counters.h"
 #include "kernel_btf.h"
 #include "rights.h"
+#include "tally.h"
 #include "tcpretrans.skel.h"
 
 #define DEFAULT_RING_BYTES (4U << 20)
@@ -88,17 +88,31 @@ static int configure(struct programs *programs, const struct tcpretrans_opts *op
 	return err ? explain_load(programs, err, why) : 0;
 }
 
+static int look_at_open_sockets(const struct tcpretrans_bpf *skeleton)
+{
+	int fd = bpf_iter_create(bpf_link__fd(skeleton->links.look_at_open_socket));
+	char nothing[64];
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	do
+		got = read(fd, nothing, sizeof(nothing));
+	while (got > 0 || (got < 0 && errno == EAGAIN));
+	got = got < 0 ? -errno : 0;
+	close(fd);
+	return got;
+}
+
 static int start(struct programs *programs, const struct tcpretrans_opts *opts,
 		 const struct explain *why)
 {
 	int err;
 
-	programs->cpus = libbpf_num_possible_cpus();
 	programs->log = calloc(1, LOG_BYTES);
 	programs->skeleton = tcpretrans_bpf__open();
-	if (!programs->log || !programs->skeleton || programs->cpus < 1)
-		return explain(why, -ENOMEM, "the BPF programs cannot be prepared: %s",
-			       strerror(programs->cpus < 1 ? -programs->cpus : errno));
+	if (!programs->log || !programs->skeleton)
+		return explain(why, -ENOMEM, "the BPF programs cannot be prepared: %s", strerror(errno));
 	err = configure(programs, opts, why);
 	if (err)
 		return err;
@@ -109,6 +123,9 @@ static int start(struct programs *programs, const struct tcpretrans_opts *opts,
 	if (err)
 		return explain(why, err, "the BPF programs loaded, but the kernel did not attach them "
 			       "to tcp:tcp_retransmit_skb: %s", strerror(-err));
+	err = look_at_open_sockets(programs->skeleton);
+	if (err)
+		return explain(why, err, "the kernel does not list the open sockets: %s", strerror(-err));
 	return 0;
 }
 
@@ -145,26 +162,13 @@ static uint64_t recursion_misses(const struct tcpretrans_bpf *skeleton)
 
 int programs_count(const struct programs *programs, struct tcpretrans_stats *stats)
 {
-	struct tcpretrans_counters *each = calloc(programs->cpus, sizeof(*each));
-	const uint32_t zero = 0;
-	int err = 0;
-
-	if (!each)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.counters), &zero, each))
-		err = -errno;
-	for (int cpu = 0; !err && cpu < programs->cpus; cpu++) {
-		stats->events += each[cpu].events;
-		stats->segs += each[cpu].segs;
-		stats->failed += each[cpu].failed;
-		stats->lost += each[cpu].lost;
-		stats->lost_segs += each[cpu].lost_segs;
-		stats->filtered += each[cpu].filtered;
-		stats->filtered_segs += each[cpu].filtered_segs;
-	}
 	stats->missed = recursion_misses(programs->skeleton);
-	free(each);
-	return err;
+	return tally_all(programs->skeleton, stats);
+}
+
+int programs_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n)
+{
+	return tally_netns(programs->skeleton, rows, n);
 }
 
 void programs_detach(struct programs *programs)

@@ -13,7 +13,6 @@ struct tcpretrans_bpf;
 struct programs {
 	struct tcpretrans_bpf *skeleton;
 	char *log;       /* where the kernel says why it refuses a program */
-	int cpus;        /* possible CPUs */
 	size_t ring_bytes;
 };
 
@@ -26,6 +25,9 @@ int programs_ring_fd(const struct programs *programs);
 
 /* Add up what the programs counted. */
 int programs_count(const struct programs *programs, struct tcpretrans_stats *stats);
+
+/* The account of each network namespace; see tcpretrans_netns(). */
+int programs_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n);
 
 /* Detach; maps and counters stay readable. */
 void programs_detach(struct programs *programs);

@@ -37,6 +37,22 @@ class NativeStats(Structure):
     _fields_ = [(name, c_uint64) for name in Stats._fields]
 
 
+class NativeNetns(Structure):
+    """struct tcpretrans_netns"""
+
+    _fields_ = [
+        ("cookie", c_uint64),
+        ("netns", c_uint32),
+        ("reserved", c_uint32),
+        ("events", c_uint64),
+        ("segs", c_uint64),
+        ("failed_segs", c_uint64),
+        ("lost_segs", c_uint64),
+        ("filtered_segs", c_uint64),
+        ("skipped_segs", c_uint64),
+    ]
+
+
 class NativeField(Structure):
     """struct tcpretrans_field"""
 
@@ -100,6 +116,13 @@ FUNCTIONS: Dict[str, Function] = {
         "int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats,"
         " size_t size)",
         c_int, [Handle, POINTER(NativeStats), c_size_t], _negative_fails),
+    "tcpretrans_netns": Function(
+        "int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)",
+        c_int, [Handle, POINTER(NativeNetns), c_int], _negative_fails),
+    # Many namespaces cannot be visited; its caller tells which and why.
+    "tcpretrans_kernel_segs": Function(
+        "int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie)",
+        c_int, [c_int, POINTER(c_uint64), POINTER(c_uint64)], _anything_goes),
     "tcpretrans_fd": Function(
         "int tcpretrans_fd(const struct tcpretrans *tracer)",
         c_int, [Handle], _negative_fails),

@@ -6,7 +6,7 @@ Mirrors native/tcpretrans_event.h; _library.py refuses a library whose own table
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Dict, Optional
 
-from .records import Names, Record, named, named_or_none, number, optional, padding, text
+from .records import Names, Record, named, named_or_none, number, optional, optional_text, padding, text
 
 # Bits of `known`.
 KNOWN_CGROUP_ID = 1 << 0
@@ -15,6 +15,10 @@ KNOWN_NETNS = 1 << 2
 KNOWN_UID = 1 << 3
 KNOWN_SNDBUF = 1 << 4
 KNOWN_SOCK = 1 << 5
+KNOWN_BYTES = 1 << 6
+KNOWN_JIFFIES = 1 << 7
+KNOWN_STALL = 1 << 8
+KNOWN_OWNER = 1 << 9
 
 KINDS = Names({0: "skb", 1: "synack"})
 
@@ -24,13 +28,19 @@ STATES = Names(enumerate((
     "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV"), 1))
 
 
-class _Reasons(Dict[int, Optional[str]]):
+class _OrNone(Dict[int, Optional[str]]):
+    """Number -> name; a number that nobody knows here means 'not known'."""
+
     def __missing__(self, number: int) -> None:
         return None
 
 
-REASONS = _Reasons({
-    0: None, 1: "rto", 2: "fast", 3: "tlp", 4: "syn", 5: "synack", 6: "loss_recovery"})
+REASONS = _OrNone({
+    0: None, 1: "rto", 2: "fast", 3: "tlp", 4: "syn", 5: "synack", 6: "loss_recovery", 7: "pmtu"})
+
+OWNER_HOW = _OrNone({
+    0: None, 1: "waiting", 2: "lock", 3: "last_user", 4: "file", 5: "close", 6: "iterator",
+    7: "inherited"})
 
 
 def _address(family: int, packed: bytes) -> str:
@@ -57,15 +67,34 @@ class Event(Record):
     sock_cookie = optional(
         "Q", KNOWN_SOCK_COOKIE, "", "The socket's SO_COOKIE, where somebody asked for it before",
         "sock.__sk_common.skc_cookie")
+    stall_us = optional(
+        "Q", KNOWN_STALL, "µs", "How long the data had been waiting since it was last sent",
+        "sk_buff.skb_mstamp_ns at tcp_cong_state_set")
+    bytes_sent = optional(
+        "Q", KNOWN_BYTES, "bytes", "What this socket has sent so far, retransmits included",
+        "tcp_sock.bytes_sent")
+    bytes_retrans = optional(
+        "Q", KNOWN_BYTES, "bytes", "What of bytes_sent was retransmitted",
+        "tcp_sock.bytes_retrans")
+    bytes_acked = optional(
+        "Q", KNOWN_SOCK, "bytes", "What the peer has acknowledged so far", "tcp_sock.bytes_acked")
     saddr = text(
         "16s", _address, "family", "Local address", "sock.__sk_common")
     daddr = text(
         "16s", _address, "family", "Remote address", "sock.__sk_common")
+    ca_name = optional_text(
+        "16s", KNOWN_SOCK, "Congestion control, such as `cubic`", "tcp_congestion_ops.name")
+    owner_comm = optional_text(
+        "16s", KNOWN_OWNER, "Name of the owner's thread, as it chose to call itself",
+        "task_struct.comm")
     netns = optional(
         "I", KNOWN_NETNS, "inode", "The socket's network namespace", "net.ns.inum")
     uid = optional(
         "I", KNOWN_UID, "", "User that owns the socket, in the initial user namespace",
         "sock.sk_uid")
+    owner_pid = optional(
+        "I", KNOWN_OWNER, "", "Process that uses the socket, in the initial pid namespace",
+        "task_struct.tgid")
     seq = optional(
         "I", KNOWN_SNDBUF, "", "First sequence number sent", "tcp_skb_cb.seq")
     end_seq = optional(
@@ -76,8 +105,11 @@ class Event(Record):
     len = optional(
         "I", KNOWN_SNDBUF, "bytes", "Payload", "sk_buff.len")
     segs = optional(
-        "I", KNOWN_SNDBUF, "segments", "Segments, as RetransSegs counts them (1 for a SYN-ACK)",
-        "tcp_skb_cb.tcp_gso_segs")
+        "I", KNOWN_SNDBUF, "segments", "Segments sent, as RetransSegs counts them; 0 where err is not 0",
+        "tcp_sock.total_retrans")
+    skipped_segs = optional(
+        "I", KNOWN_SOCK, "segments", "Segments this socket sent before, for which no event came",
+        "tcp_sock.total_retrans")
     total_retrans = optional(
         "I", KNOWN_SOCK, "segments", "What this socket has retransmitted so far",
         "tcp_sock.total_retrans")
@@ -89,6 +121,40 @@ class Event(Record):
     ifindex = optional(
         "I", KNOWN_SOCK, "", "Device that the socket is bound to, 0 = none",
         "sock.__sk_common.skc_bound_dev_if")
+    rto_us = optional(
+        "I", KNOWN_JIFFIES, "µs", "Retransmission timeout, backoff included",
+        "inet_connection_sock.icsk_rto, RFC 6298")
+    srtt_us = optional(
+        "I", KNOWN_SOCK, "µs", "Smoothed round-trip time", "tcp_sock.srtt_us, RFC 6298")
+    rttvar_us = optional(
+        "I", KNOWN_SOCK, "µs", "Variation of the round-trip time", "tcp_sock.mdev_us, RFC 6298")
+    snd_cwnd = optional(
+        "I", KNOWN_SOCK, "segments", "Congestion window", "tcp_sock.snd_cwnd, RFC 5681")
+    ssthresh = optional(
+        "I", KNOWN_SOCK, "segments", "Slow start threshold; 2147483647 = none yet",
+        "tcp_sock.snd_ssthresh, RFC 5681")
+    packets_out = optional(
+        "I", KNOWN_SOCK, "segments", "In flight: sent and not acknowledged",
+        "tcp_sock.packets_out")
+    sacked_out = optional(
+        "I", KNOWN_SOCK, "segments", "What of packets_out the peer reported by SACK",
+        "tcp_sock.sacked_out, RFC 2018")
+    lost_out = optional(
+        "I", KNOWN_SOCK, "segments", "What of packets_out is taken for lost", "tcp_sock.lost_out")
+    retrans_out = optional(
+        "I", KNOWN_SOCK, "segments", "Retransmitted and not acknowledged", "tcp_sock.retrans_out")
+    delivered = optional(
+        "I", KNOWN_SOCK, "segments", "What the peer has received so far", "tcp_sock.delivered")
+    mss = optional(
+        "I", KNOWN_SOCK, "bytes", "Payload of a full segment", "tcp_sock.mss_cache")
+    dsack_dups = optional(
+        "I", KNOWN_BYTES, "segments", "Duplicates the peer reported: spurious retransmits so far",
+        "tcp_sock.dsack_dups, RFC 2883")
+    reord_seen = optional(
+        "I", KNOWN_BYTES, "", "Reorderings seen so far", "tcp_sock.reord_seen")
+    undo_retrans = optional(
+        "I", KNOWN_SOCK, "segments", "Retransmits of this episode that may yet prove spurious",
+        "tcp_sock.undo_retrans")
     sport = number(
         "H", "", "Local port", "sock.__sk_common.skc_num")
     dport = number(
@@ -102,12 +168,28 @@ class Event(Record):
         "B", STATES, "TCP state, such as `ESTABLISHED`", "sock.__sk_common.skc_state")
     reason = named_or_none(
         "B", REASONS, "Why: `rto` (timer), `fast` (loss reported by ACKs), `tlp` (tail loss probe),"
-        " `syn`, `synack`, `loss_recovery` (slow start after a timeout)",
-        "net/ipv4/tcp_output.c, tcp_timer.c")
+        " `syn`, `synack`, `loss_recovery` (slow start after a timeout), `pmtu` (path takes smaller"
+        " packets only)", "net/ipv4/tcp_output.c, tcp_timer.c")
     tcp_flags = optional(
         "B", KNOWN_SNDBUF, "bits", "FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128",
         "tcp_skb_cb.tcp_flags, RFC 9293")
-    reserved = padding(11)
+    ca_state = optional(
+        "B", KNOWN_SOCK, "", "Open 0, Disorder 1, CWR 2, Recovery 3, Loss 4",
+        "inet_connection_sock.icsk_ca_state")
+    icsk_pending = optional(
+        "B", KNOWN_SOCK, "", "Timer that runs: none 0, retransmit 1, probe 3, loss probe 5,"
+        " reordering 6", "inet_connection_sock.icsk_pending")
+    retransmits = optional(
+        "B", KNOWN_SOCK, "", "Timeouts in a row", "inet_connection_sock.icsk_retransmits")
+    backoff = optional(
+        "B", KNOWN_SOCK, "", "How often the timeout was doubled",
+        "inet_connection_sock.icsk_backoff")
+    owner_how = named_or_none(
+        "B", OWNER_HOW, "How the owner is known: `waiting`, `lock`, `last_user`, `file`, `close`,"
+        " `iterator`, `inherited`", "tcpretrans_event.h")
+    owner_shared = optional(
+        "B", KNOWN_OWNER, "", "1: other live processes hold the socket too", "files_struct")
+    reserved = padding(5)
 
     @property
     def failed(self) -> bool:

@@ -115,6 +115,19 @@ def text(
     return Field(code, "", doc, source, make_getter, json_type="string")
 
 
+def optional_text(code: str, known: int, doc: str, source: str) -> Field[Optional[str]]:
+    """NUL-terminated bytes that mean something only where bit ``known`` is set."""
+    def make_getter(place: int, places: Mapping[str, int]) -> Getter:
+        bits = places["known"]
+        return lambda record: c_text(record[place]) if record[bits] & known else None
+    return Field(code, "", doc, source, make_getter, json_type="string", optional=True)
+
+
+def c_text(packed: bytes) -> str:
+    """Text up to the first NUL. Bytes that are no UTF-8 show as \\xNN, so nothing is mistaken."""
+    return packed.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
 def padding(size: int) -> Field[None]:
     """Bytes that mean nothing yet."""
     return Field("%dx" % size, "", "", "", lambda place, places: itemgetter(place), public=False)

@@ -9,7 +9,7 @@ class Stats(NamedTuple):
     events: int
     """Events written into the ring buffer."""
     segs: int
-    """Segments in them; failed attempts carry none."""
+    """Segments in them that were sent."""
     failed: int
     """Those of the events that the kernel could not send (``err`` is not 0)."""
     lost: int
@@ -24,3 +24,7 @@ class Stats(NamedTuple):
     """Times the kernel skipped a program because it was already running on that CPU."""
     drained: int
     """Events handed to this process."""
+    failed_segs: int
+    """Segments that the kernel counted although it could not send them."""
+    skipped_segs: int
+    """Segments for which the kernel did not call the programs."""

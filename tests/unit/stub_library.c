@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "libtcpretrans.h"
+#include "helpers/fields.c"
 
 #ifndef STUB_VERSION
 #define STUB_VERSION "0.1.0 abi 1"
@@ -105,7 +106,7 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 {
 	struct tcpretrans_stats made = {
 		.events = 11, .segs = 12, .failed = 13, .lost = 14, .lost_segs = 15, .filtered = 16,
-		.filtered_segs = 17, .missed = 18, .drained = 19,
+		.filtered_segs = 17, .missed = 18, .drained = 19, .failed_segs = 20, .skipped_segs = 21,
 	};
 
 	if (size != sizeof(made))
@@ -114,23 +115,31 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 	return 0;
 }
 
+int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)
+{
+	for (int i = 0; i < n && i < 2; i++)
+		rows[i] = (struct tcpretrans_netns){ .cookie = 100 + i, .netns = 200 + i, .segs = 5 };
+	return 2;
+}
+
+int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie)
+{
+	return -EPERM;
+}
+
 int tcpretrans_fd(const struct tcpretrans *tracer)
 {
 	return tracer->pipe[0];
 }
 
-#define FIELD(f) { #f, offsetof(struct tcpretrans_event, f), sizeof(((struct tcpretrans_event *)0)->f) }
 const struct tcpretrans_field *tcpretrans_fields(size_t *count)
 {
-	static struct tcpretrans_field fields[] = {
-		FIELD(ts_ns), FIELD(known), FIELD(cgroup_id), FIELD(sock_cookie), FIELD(saddr), FIELD(daddr),
-		FIELD(netns), FIELD(uid), FIELD(seq), FIELD(end_seq), FIELD(snd_una), FIELD(len), FIELD(segs),
-		FIELD(total_retrans), FIELD(err), FIELD(mark), FIELD(ifindex), FIELD(sport), FIELD(dport),
-		FIELD(family), FIELD(kind), FIELD(state), FIELD(reason), FIELD(tcp_flags), FIELD(reserved),
-	};
+	static struct tcpretrans_field fields[100];
 
-	fields[6].offset += STUB_SHIFT;
-	*count = sizeof(fields) / sizeof(*fields);
+	memcpy(fields, event_fields, event_field_count * sizeof(*fields));
+	for (*count = 0; *count < event_field_count; ++*count)
+		if (!strcmp(fields[*count].name, "netns"))
+			fields[*count].offset += STUB_SHIFT;
 	return fields;
 }
 

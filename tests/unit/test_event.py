@@ -11,10 +11,18 @@ from retrans_ctypes import Event
 from retrans_ctypes import event as events
 from retrans_ctypes.records import Field
 
-OPTIONAL = {
-    "cgroup_id": 0, "sock_cookie": 1, "netns": 2, "uid": 3, "seq": 4, "end_seq": 4, "len": 4, "segs": 4,
-    "tcp_flags": 4, "snd_una": 5, "total_retrans": 5, "mark": 5, "ifindex": 5,
+BIT_OF = {
+    0: ["cgroup_id"], 1: ["sock_cookie"], 2: ["netns"], 3: ["uid"],
+    4: ["seq", "end_seq", "len", "segs", "tcp_flags"],
+    5: ["snd_una", "total_retrans", "skipped_segs", "mark", "ifindex", "bytes_acked", "srtt_us",
+        "rttvar_us", "snd_cwnd", "ssthresh", "packets_out", "sacked_out", "lost_out", "retrans_out",
+        "delivered", "mss", "undo_retrans", "ca_state", "icsk_pending", "retransmits", "backoff"],
+    6: ["bytes_sent", "bytes_retrans", "dsack_dups", "reord_seen"],
+    7: ["rto_us"], 8: ["stall_us"], 9: ["owner_pid", "owner_shared"],
 }
+OPTIONAL = {name: bit for bit, names in BIT_OF.items() for name in names}
+OPTIONAL_TEXT = {"ca_name": 5, "owner_comm": 9}
+NAMES_OR_NONE = {"reason", "owner_how"}
 
 
 def test_every_value_comes_through() -> None:
@@ -33,8 +41,16 @@ def test_unknown_is_none_and_never_zero(name: str) -> None:
 
 
 def test_all_optional_fields_are_tested() -> None:
-    public = [field for field in Event.FIELDS if field.optional and field.name != "reason"]
-    assert {field.name for field in public} == set(OPTIONAL)
+    optional = {field.name for field in Event.FIELDS if field.optional}
+    assert optional == set(OPTIONAL) | set(OPTIONAL_TEXT) | NAMES_OR_NONE
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONAL_TEXT))
+def test_text_ends_at_nul_and_is_never_mistaken(name: str) -> None:
+    bit = 1 << OPTIONAL_TEXT[name]
+    assert getattr(event(known=bit, **{name: b"a\xff\xe2\x82\xac\0rest"}), name) == "a\\xff\u20ac"
+    assert getattr(event(known=bit, **{name: b"x" * 16}), name) == "x" * 16
+    assert getattr(event(known=~bit & (1 << 64) - 1, **{name: b"a"}), name) is None
 
 
 @pytest.mark.parametrize("family, kind, address", [

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Jiffies in a second.
+ *
+ * The kernel starts counting 300 seconds before the counter's 32-bit half wraps (INITIAL_JIFFIES),
+ * so jiffies and the monotonic clock together tell which of the possible rates it has.
+ */
+#ifndef JIFFIES_H
+#define JIFFIES_H
+
+static __u32 known_hz;
+
+static __always_inline bool fits(__u64 jiffies, __u64 now_ms, __u64 hz)
+{
+	__u64 since_start = jiffies - ((1ULL << 32) - 300 * hz);
+	__u64 expected = now_ms * hz / 1000;
+	__u64 off = since_start > expected ? since_start - expected : expected - since_start;
+
+	return off < expected / 50 + 2 * hz;
+}
+
+/* 0 where no rate fits. */
+static __always_inline __u32 hz(void)
+{
+	__u64 jiffies, now_ms;
+
+	if (known_hz)
+		return known_hz;
+	jiffies = bpf_jiffies64();
+	now_ms = bpf_ktime_get_ns() / 1000000;
+	known_hz = fits(jiffies, now_ms, 1000) ? 1000 : fits(jiffies, now_ms, 300) ? 300 :
+		   fits(jiffies, now_ms, 250) ? 250 : fits(jiffies, now_ms, 100) ? 100 : 0;
+	return known_hz;
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tally.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../bpf/counters.h"
+#include "tcpretrans.skel.h"
+
+struct tally {
+	int cpus;
+	struct tcpretrans_counters *each; /* one for each possible CPU */
+};
+
+static int begin(struct tally *tally)
+{
+	tally->cpus = libbpf_num_possible_cpus();
+	if (tally->cpus < 1)
+		return tally->cpus;
+	tally->each = calloc(tally->cpus, sizeof(*tally->each));
+	return tally->each ? 0 : -ENOMEM;
+}
+
+/* The counters are 64-bit numbers and nothing else, so they add up as an array. */
+static int add_up(const struct tally *tally, int map_fd, const void *key,
+		  struct tcpretrans_counters *sum)
+{
+	uint64_t *total = (uint64_t *)sum;
+
+	if (bpf_map_lookup_elem(map_fd, key, tally->each))
+		return -errno;
+	for (int cpu = 0; cpu < tally->cpus; cpu++) {
+		const uint64_t *part = (const uint64_t *)&tally->each[cpu];
+
+		for (size_t i = 0; i < sizeof(*sum) / sizeof(*total); i++)
+			total[i] += part[i];
+	}
+	return 0;
+}
+
+int tally_netns(const struct tcpretrans_bpf *skeleton, struct tcpretrans_netns *rows, int n)
+{
+	int map_fd = bpf_map__fd(skeleton->maps.counters);
+	struct netns_key key = {}, *previous = NULL;
+	struct tally tally = {};
+	int found = 0, err = begin(&tally);
+
+	while (!err && !bpf_map_get_next_key(map_fd, previous, &key)) {
+		struct tcpretrans_counters sum = {};
+
+		err = add_up(&tally, map_fd, &key, &sum);
+		if (!err && found < n)
+			rows[found] = (struct tcpretrans_netns){
+				.cookie = key.cookie, .netns = key.netns,
+				.events = sum.events, .segs = sum.segs,
+				.failed_segs = sum.failed_segs, .lost_segs = sum.lost_segs,
+				.filtered_segs = sum.filtered_segs, .skipped_segs = sum.skipped_segs,
+			};
+		found++;
+		previous = &key;
+	}
+	free(tally.each);
+	return err ?: found;
+}
+
+int tally_all(const struct tcpretrans_bpf *skeleton, struct tcpretrans_stats *stats)
+{
+	int map_fd = bpf_map__fd(skeleton->maps.counters);
+	struct netns_key key = {}, *previous = NULL;
+	struct tcpretrans_counters sum = {};
+	struct tally tally = {};
+	const uint32_t zero = 0;
+	int err = begin(&tally);
+
+	err = err ?: add_up(&tally, bpf_map__fd(skeleton->maps.elsewhere), &zero, &sum);
+	while (!err && !bpf_map_get_next_key(map_fd, previous, &key)) {
+		err = add_up(&tally, map_fd, &key, &sum);
+		previous = &key;
+	}
+	stats->events = sum.events;
+	stats->segs = sum.segs;
+	stats->failed = sum.failed;
+	stats->failed_segs = sum.failed_segs;
+	stats->lost = sum.lost;
+	stats->lost_segs = sum.lost_segs;
+	stats->filtered = sum.filtered;
+	stats->filtered_segs = sum.filtered_segs;
+	stats->skipped_segs = sum.skipped_segs;
+	free(tally.each);
+	return err;
+}
