@@ -16,7 +16,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct tcpretrans_counters);
-} elsewhere SEC(".maps");
+} other_netns SEC(".maps");
 
 static const struct tcpretrans_counters nothing;
 
@@ -37,7 +37,7 @@ static __always_inline struct tcpretrans_counters *counters_of(const struct sock
 		return count;
 	bpf_map_update_elem(&counters, &key, &nothing, BPF_NOEXIST);
 	count = bpf_map_lookup_elem(&counters, &key);
-	return count ?: bpf_map_lookup_elem(&elsewhere, &zero);
+	return count ?: bpf_map_lookup_elem(&other_netns, &zero);
 }
 
 #endif

@@ -74,7 +74,7 @@ int tally_all(const struct tcpretrans_bpf *skeleton, struct tcpretrans_stats *st
 	const uint32_t zero = 0;
 	int err = begin(&tally);
 
-	err = err ?: add_up(&tally, bpf_map__fd(skeleton->maps.elsewhere), &zero, &sum);
+	err = err ?: add_up(&tally, bpf_map__fd(skeleton->maps.other_netns), &zero, &sum);
 	while (!err && !bpf_map_get_next_key(map_fd, previous, &key)) {
 		err = add_up(&tally, map_fd, &key, &sum);
 		previous = &key;
