@@ -202,9 +202,14 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 	return n < 0 ? -EINVAL : programs_netns(&tracer->programs, rows, n);
 }
 
-int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie)
+static void settle(void *programs)
 {
-	return netns_read(netns_fd, segs, cookie);
+	programs_settle(programs);
+}
+
+int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
+{
+	return netns_read(netns_fd, tracer ? settle : NULL, tracer ? &tracer->programs : NULL, segs, cookie);
 }
 
 int tcpretrans_fd(const struct tcpretrans *tracer)

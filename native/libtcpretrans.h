@@ -102,10 +102,12 @@ TCPRETRANS_API int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans
 TCPRETRANS_API int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n);
 
 /* Read the kernel's own RetransSegs of the network namespace whose file is open at `netns_fd`
- * (/proc/PID/ns/net, /run/netns/NAME), and its cookie (0: the kernel has none). The calling thread
- * visits that namespace for a moment, which needs CAP_SYS_ADMIN; -ENOTRECOVERABLE: it could not
- * come back, because the rights were taken away meanwhile. */
-TCPRETRANS_API int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie);
+ * (/proc/PID/ns/net, /run/netns/NAME), and its cookie (0: the kernel has none). With a tracer, first
+ * have the programs look at each open socket there, so that tcpretrans_netns() misses nothing. The
+ * calling thread visits that namespace for a moment, which needs CAP_SYS_ADMIN; -ENOTRECOVERABLE: it
+ * could not come back, because the rights were taken away meanwhile. */
+TCPRETRANS_API int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs,
+					  uint64_t *cookie);
 
 /* A descriptor for select, poll or epoll: readable when there may be something to drain. It may
  * also wake for nothing; calling tcpretrans_poll(tracer, 0) tells, and makes it unreadable again.

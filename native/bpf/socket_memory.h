@@ -24,9 +24,9 @@ static __always_inline struct socket_memory *remember(const struct sock *sk)
 	return bpf_sk_storage_get(&socket_memories, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-static __always_inline struct socket_memory *recall(const struct sock *sk)
+static __always_inline struct socket_memory *recall(const struct sock_common *common)
 {
-	return bpf_sk_storage_get(&socket_memories, (void *)sk, 0, 0);
+	return bpf_sk_storage_get(&socket_memories, (void *)common, 0, 0);
 }
 
 #endif

@@ -23,9 +23,9 @@ static const struct tcpretrans_counters nothing;
 /* Atomic although each CPU has its own: one program can interrupt another. */
 #define ADD(counter, n) __sync_fetch_and_add(&(counter), n)
 
-static __always_inline struct tcpretrans_counters *counters_of(const struct sock *sk)
+static __always_inline struct tcpretrans_counters *counters_of(const struct sock_common *common)
 {
-	const struct net *net = sk->__sk_common.skc_net.net;
+	const struct net *net = common->skc_net.net;
 	struct netns_key key = { .netns = net->ns.inum };
 	struct tcpretrans_counters *count;
 	__u32 zero = 0;

@@ -82,7 +82,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 {
 	int err = has_err ? (int)ctx[2] : 0;
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
-	struct tcpretrans_counters *count = counters_of(sk);
+	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct socket_memory *memory = remember(sk);
 	__u32 total, segs, skipped;
@@ -125,7 +125,7 @@ SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_sock *req)
 {
 	const struct tcp_request_sock *treq = (const void *)req;
-	struct tcpretrans_counters *count = counters_of(sk);
+	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct tcpretrans_event *event;
 	struct tcp_sock *tp;
 	__u32 total;
@@ -152,17 +152,17 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	return 0;
 }
 
-/* What came since the last event, when there will be none any more. */
-static __always_inline void count_rest(const struct sock *sk, const struct tcp_sock *tp)
+/* What came since the last event: there may be none any more. */
+static __always_inline void count_rest(const struct sock_common *common, const struct tcp_sock *tp)
 {
-	struct socket_memory *memory = recall(sk);
+	struct socket_memory *memory = recall(common);
 	struct tcpretrans_counters *count;
 	__u32 rest;
 
 	if (!memory || !memory->looked)
 		return;
 	rest = grown(memory, tp->total_retrans, 0);
-	count = rest ? counters_of(sk) : 0;
+	count = rest ? counters_of(common) : 0;
 	if (count)
 		ADD(count->skipped_segs, rest);
 }
@@ -179,7 +179,7 @@ int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
 	if (!tp)
 		return 0;
 	if (newstate == TCP_CLOSE) {
-		count_rest(sk, tp);
+		count_rest(&sk->__sk_common, tp);
 		return 0;
 	}
 	memory = remember(sk);
@@ -194,7 +194,7 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	if (tp)
-		count_rest(sk, tp);
+		count_rest(&sk->__sk_common, tp);
 	return 0;
 }
 
@@ -226,5 +226,17 @@ int look_at_open_socket(struct bpf_iter__task_file *ctx)
 
 	if (memory && !memory->looked)
 		look(memory, tp->total_retrans);
+	return 0;
+}
+
+/* Goes through the sockets of one network namespace before its books are read. */
+SEC("iter/tcp")
+int settle_open_socket(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp = common ? bpf_skc_to_tcp_sock(common) : 0;
+
+	if (tp)
+		count_rest(common, tp);
 	return 0;
 }

@@ -72,7 +72,7 @@ static uint64_t cookie_of_here(void)
 	return cookie;
 }
 
-int netns_read(int netns_fd, uint64_t *segs, uint64_t *cookie)
+int netns_read(int netns_fd, void (*first)(void *), void *of_first, uint64_t *segs, uint64_t *cookie)
 {
 	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	int err;
@@ -85,6 +85,8 @@ int netns_read(int netns_fd, uint64_t *segs, uint64_t *cookie)
 		return err;
 	}
 	*cookie = cookie_of_here();
+	if (first)
+		first(of_first);
 	err = read_retrans_segs(segs);
 	/* refused only if another thread took our rights away meanwhile */
 	if (setns(home, CLONE_NEWNET))

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* See tcpretrans_kernel_segs(). 0 or -errno. */
-int netns_read(int netns_fd, uint64_t *segs, uint64_t *cookie);
+/* See tcpretrans_kernel_segs(). `first` is called inside the namespace, before the counter is read.
+ * 0 or -errno. */
+int netns_read(int netns_fd, void (*first)(void *), void *of_first, uint64_t *segs, uint64_t *cookie);
 
 #endif

@@ -88,9 +88,10 @@ static int configure(struct programs *programs, const struct tcpretrans_opts *op
 	return err ? explain_load(programs, err, why) : 0;
 }
 
-static int look_at_open_sockets(const struct tcpretrans_bpf *skeleton)
+/* Have an iterator program go through all it iterates over. */
+static int go_through(const struct bpf_link *link)
 {
-	int fd = bpf_iter_create(bpf_link__fd(skeleton->links.look_at_open_socket));
+	int fd = bpf_iter_create(bpf_link__fd(link));
 	char nothing[64];
 	ssize_t got;
 
@@ -123,7 +124,7 @@ static int start(struct programs *programs, const struct tcpretrans_opts *opts,
 	if (err)
 		return explain(why, err, "the BPF programs loaded, but the kernel did not attach them "
 			       "to tcp:tcp_retransmit_skb: %s", strerror(-err));
-	err = look_at_open_sockets(programs->skeleton);
+	err = go_through(programs->skeleton->links.look_at_open_socket);
 	if (err)
 		return explain(why, err, "the kernel does not list the open sockets: %s", strerror(-err));
 	return 0;
@@ -169,6 +170,12 @@ int programs_count(const struct programs *programs, struct tcpretrans_stats *sta
 int programs_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n)
 {
 	return tally_netns(programs->skeleton, rows, n);
+}
+
+void programs_settle(const struct programs *programs)
+{
+	if (programs->skeleton->links.settle_open_socket)
+		go_through(programs->skeleton->links.settle_open_socket);
 }
 
 void programs_detach(struct programs *programs)

@@ -29,6 +29,10 @@ int programs_count(const struct programs *programs, struct tcpretrans_stats *sta
 /* The account of each network namespace; see tcpretrans_netns(). */
 int programs_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n);
 
+/* Have the programs look at each open socket of this thread's network namespace; as long as they are
+ * attached. What cannot be looked at stays unexplained. */
+void programs_settle(const struct programs *programs);
+
 /* Detach; maps and counters stay readable. */
 void programs_detach(struct programs *programs);
 

@@ -15,13 +15,14 @@ from .errors import (
 )
 from .event import Event
 from .filters import Filter
+from .ledger import Ledger, LedgerRow
 from .stats import Stats
 from .tracer import Tracer
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ClosedError", "Event", "Filter", "FilterError", "LibraryError", "OutputClosed", "OutputError",
+    "ClosedError", "Event", "Filter", "FilterError", "Ledger", "LedgerRow", "LibraryError", "OutputClosed", "OutputError",
     "PermissionDenied", "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
     "__version__",
 ]

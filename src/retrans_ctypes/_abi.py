@@ -121,8 +121,9 @@ FUNCTIONS: Dict[str, Function] = {
         c_int, [Handle, POINTER(NativeNetns), c_int], _negative_fails),
     # Many namespaces cannot be visited; its caller tells which and why.
     "tcpretrans_kernel_segs": Function(
-        "int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie)",
-        c_int, [c_int, POINTER(c_uint64), POINTER(c_uint64)], _anything_goes),
+        "int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs,"
+        " uint64_t *cookie)",
+        c_int, [Handle, c_int, POINTER(c_uint64), POINTER(c_uint64)], _anything_goes),
     "tcpretrans_fd": Function(
         "int tcpretrans_fd(const struct tcpretrans *tracer)",
         c_int, [Handle], _negative_fails),

@@ -7,20 +7,21 @@ current folder or on the system's search path, since what is loaded here runs as
 import errno
 import os
 from ctypes import (
-    CDLL, addressof, byref, c_char, c_size_t, create_string_buffer, sizeof, string_at,
+    CDLL, addressof, byref, c_char, c_size_t, c_uint64, create_string_buffer, sizeof, string_at,
 )
 from typing import Callable, Dict, Generator, List, Optional
 
 from . import _elf
-from ._abi import ABI_VERSION, EventCallback, Handle, NativeStats, Options, bind
-from .errors import ClosedError, LibraryError, from_errno
+from ._abi import ABI_VERSION, EventCallback, Handle, NativeNetns, NativeStats, Options, bind
+from .errors import ClosedError, LibraryError, RetransError, from_errno
 from .event import Event
+from .kernel_counters import Reading
 from .records import Place
-from .stats import Stats
+from .stats import NetnsCount, Stats
 
 FILE_NAME = "libtcpretrans.so"
 VARIABLE = "RETRANS_CTYPES_LIBRARY"
-BATCH = 1024  # events a drain hands over at most; 128 KiB
+BATCH = 1024  # events a drain hands over at most; 256 KiB
 
 _loaded: Dict[str, "Library"] = {}
 
@@ -75,6 +76,11 @@ class Library:
         return NativeTracer(self._native, handle)
 
 
+    def kernel_segs(self, netns_fd: int) -> Reading:
+        """RetransSegs of an open namespace. Raises OSError where this thread may not enter it."""
+        return _kernel_segs(self._native, None, netns_fd)
+
+
 class NativeTracer:
     """One running native tracer. The library's rule holds: one thread at a time, except stop()."""
 
@@ -120,6 +126,20 @@ class NativeTracer:
         self._native.tcpretrans_stats(self._open_handle(), byref(counts), sizeof(counts))
         return Stats(*(getattr(counts, name) for name in Stats._fields))
 
+    def kernel_segs(self, netns_fd: int) -> Reading:
+        """As Library.kernel_segs; before, the programs look at each socket that is open there."""
+        return _kernel_segs(self._native, self._open_handle(), netns_fd)
+
+    def netns_counts(self) -> List[NetnsCount]:
+        room = 0
+        while True:  # until no namespace was added between the two calls
+            rows = (NativeNetns * room)()
+            there = self._native.tcpretrans_netns(self._open_handle(), rows, room)
+            if there <= room:
+                return [NetnsCount(*(getattr(row, name) for name in NetnsCount._fields))
+                        for row in rows[:there]]
+            room = there
+
     def fileno(self) -> int:
         descriptor: int = self._native.tcpretrans_fd(self._open_handle())
         return descriptor
@@ -128,6 +148,18 @@ class NativeTracer:
         handle, self._handle = self._handle, None
         if handle is not None:
             self._native.tcpretrans_close(handle)
+
+
+def _kernel_segs(native: CDLL, handle: Optional[Handle], netns_fd: int) -> Reading:
+    segs, cookie = c_uint64(), c_uint64()
+    result = native.tcpretrans_kernel_segs(handle, netns_fd, byref(segs), byref(cookie))
+    if result == -errno.ENOTRECOVERABLE:
+        raise RetransError(
+            "reading RetransSegs left this thread in another network namespace: the rights to come"
+            " back were taken away meanwhile; end this process")
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return Reading(segs.value, cookie.value)
 
 
 def _receiver(

@@ -1,4 +1,4 @@
-"""What a tracer counted. Mirrors struct tcpretrans_stats: same names, same order."""
+"""What a tracer counted. Mirrors structs of libtcpretrans.h: same names, same order."""
 
 from typing import NamedTuple
 
@@ -28,3 +28,17 @@ class Stats(NamedTuple):
     """Segments that the kernel counted although it could not send them."""
     skipped_segs: int
     """Segments for which the kernel did not call the programs."""
+
+
+class NetnsCount(NamedTuple):
+    """What the programs counted in one namespace. Mirrors struct tcpretrans_netns."""
+
+    cookie: int
+    netns: int
+    reserved: int
+    events: int
+    segs: int
+    failed_segs: int
+    lost_segs: int
+    filtered_segs: int
+    skipped_segs: int

@@ -12,6 +12,8 @@ from . import _library
 from .errors import ClosedError, RetransError, UsageError
 from .event import Event
 from .filters import Filter
+from .kernel_counters import read_all
+from .ledger import Bookkeeper, Ledger
 from .stats import Stats
 
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
@@ -42,6 +44,7 @@ class Tracer:
         self._native: Optional[_library.NativeTracer] = None
         self._batch: Iterator[Event] = iter(())
         self._ended = False
+        self._stopping = False
         self._runner: Optional[int] = None
         self._close_after_run = False
         # The library wants one thread at a time, except for stop(). So _lock is held around each
@@ -53,7 +56,10 @@ class Tracer:
         if not 0 <= ring_bytes < 1 << 32:
             raise UsageError("ring_bytes must be from 0 to 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
-        self._native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes)
+        self._books = Bookkeeper(lambda: read_all(library.kernel_segs))
+        native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes)
+        self._native = native
+        self._books.attached(lambda: read_all(native.kernel_segs))
         self._fd = self._native.fileno()
 
     @staticmethod
@@ -116,8 +122,12 @@ class Tracer:
             native = self._native
             if native is None:
                 return []
+            if self._stopping:
+                self._books.detaching()
             answer = native.poll()
             stopped = answer == -errno.ECANCELED
+            if stopped:
+                self._books.detached()
             events = Event.read(native.drain()) if stopped or answer > 0 else []
             self._ended = stopped and not events
             return events
@@ -145,6 +155,7 @@ class Tracer:
                 for event in self._batch:
                     callback(event)
                 native.run(lambda packed: callback(Event(Event.LAYOUT.unpack(packed))))
+                self._books.detached()
             finally:
                 self._runner = None
                 if self._close_after_run:
@@ -156,6 +167,7 @@ class Tracer:
         Final: to trace again, make a new tracer. Does nothing on a closed one.
         """
         with self._life:
+            self._stopping = True
             if self._native is not None:
                 self._native.stop()
 
@@ -168,6 +180,16 @@ class Tracer:
         """Counts since the start. Raises ClosedError after close()."""
         with self._lock:
             return self._open_native().stats()
+
+    def ledger(self) -> Ledger:
+        """The kernel's RetransSegs against what was seen, for each network namespace.
+
+        Most exact after stop(), once everything was fetched: then it covers attach to detach. Before,
+        it covers attach to now. After run() the moment of detaching is not known, so the uncertainty
+        is not bounded. Raises ClosedError after close().
+        """
+        with self._lock:
+            return self._books.ledger(self._open_native().netns_counts)
 
     def fileno(self) -> int:
         """A descriptor for select, poll, epoll or asyncio: readable when poll(0) may have events.

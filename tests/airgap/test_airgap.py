@@ -69,7 +69,8 @@ def test_wheel_traces_without_anything_else(traced: Any, interpreter: Interprete
     assert code == 0, err
     assert "Traceback" not in "\n".join(err)
     records = [json.loads(line) for line in out]
-    mine = [record for record in records if record["daddr"] == V4.dead and record["dport"] == 4061]
+    mine = [record for record in records
+            if record["type"] == "event" and (record["daddr"], record["dport"]) == (V4.dead, 4061)]
     assert [(record["reason"], record["segs"]) for record in mine] == [("syn", 1)]
     summary.say("air gap: traced with Python {} ({})".format(interpreter.name, interpreter.path))
 

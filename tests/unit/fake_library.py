@@ -5,7 +5,8 @@ import os
 from typing import Any, Callable, List, Optional
 
 from retrans_ctypes.event import Event
-from retrans_ctypes.stats import Stats
+from retrans_ctypes.kernel_counters import Reading
+from retrans_ctypes.stats import NetnsCount, Stats
 
 
 def packed(**values: Any) -> bytes:
@@ -62,6 +63,14 @@ class FakeNative:
         assert not self.closed
         return Stats(*range(1, len(Stats._fields) + 1))
 
+    def netns_counts(self) -> List[NetnsCount]:
+        assert not self.closed
+        return []
+
+    def kernel_segs(self, netns_fd: int) -> Reading:
+        assert not self.closed
+        raise PermissionError(errno.EPERM, "a fake enters no namespace")
+
     def fileno(self) -> int:
         return self.reader
 
@@ -73,6 +82,9 @@ class FakeNative:
 
 
 class FakeLibrary:
+    def kernel_segs(self, netns_fd: int) -> Reading:
+        raise PermissionError(errno.EPERM, "a fake enters no namespace")
+
     def __init__(self, batch: int = 1024, failure: Optional[Exception] = None) -> None:
         self.opened: List[Any] = []
         self.native = FakeNative(batch)

@@ -122,7 +122,7 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 	return 2;
 }
 
-int tcpretrans_kernel_segs(int netns_fd, uint64_t *segs, uint64_t *cookie)
+int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
 	return -EPERM;
 }

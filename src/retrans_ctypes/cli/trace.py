@@ -10,7 +10,7 @@ from ..event import Event
 from ..filters import Filter
 from ..sinks import Sink
 from ..sinks.count import NdjsonFlowCounts, TextFlowCounts
-from ..sinks.ndjson import NdjsonSink
+from ..sinks.ndjson import NdjsonSink, encode
 from ..sinks.output import Output
 from ..sinks.text import BANNER, TextSink, bcc_columns
 from ..tracer import Tracer
@@ -34,6 +34,11 @@ def main(arguments: List[str]) -> int:
             follow(tracer, make_sink(options, output), output, wanted(options), options.duration)
         finally:
             tell(summary(tracer.stats()))
+            ledger = tracer.ledger()
+            tell(ledger.sentence())
+        if options.json:
+            output.line(encode(ledger.to_dict()))
+            output.flush()
     return 0
 
 

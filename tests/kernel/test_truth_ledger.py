@@ -1,0 +1,170 @@
+"""The ledger against the kernel's own RetransSegs, in segments, for each side of a lossy link."""
+import os
+import socket
+import subprocess
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Tuple
+
+import pytest
+from lab import summary
+from lab.counters import Counters
+from lab.link import MAPPED, V4, V6, Lab
+from lab.load import Load, run
+from lab.seen import segments
+from lab.traffic import connected
+from retrans_ctypes import Filter, Tracer
+
+SHORT = [
+    Load(V4, loss=10), Load(V6, loss=100, gso=False, flows=32, kind="churn"),
+    Load(V4, loss=300, flows=4), Load(V6, congestion="bbr", flows=32), Load(V4, congestion="reno", flows=1),
+    Load(V4, sack=False), Load(V4, kind="fastopen", flows=32, loss=100),
+    Load(MAPPED, kind="reset", flows=64, loss=100), Load(V4, kind="churn", local_loss=50),
+    Load(V4, kind="mptcp", flows=8),
+]
+FULL = [
+    Load(ends, flows, loss, local, congestion, gso, sack, kind, seconds=4)
+    for ends in (V4, V6) for kind in ("long", "churn", "reset", "fastopen", "mptcp")
+    for flows, loss, local, congestion, gso, sack in (
+        (1, 20, 0, "cubic", True, True), (16, 10, 0, "bbr", True, True),
+        (64, 50, 0, "cubic", False, True), (32, 100, 0, "reno", True, True),
+        (16, 300, 0, "cubic", True, True), (32, 50, 0, "cubic", True, False),
+        (32, 50, 30, "cubic", True, True), (16, 10, 0, "cubic", True, True))
+]
+
+sides: List[Tuple[str, Any]] = []  # what every load came to, for the last test
+
+
+@contextmanager
+def inhabited(lab: Lab) -> Iterator[None]:
+    """A process in each namespace: without one, only this test could read its counters."""
+    sleepers = [subprocess.Popen(namespace.argv(["sleep", "600"])) for namespace in (lab.client, lab.server)]
+    try:
+        wait_for_entry(sleepers, lab)
+        yield
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
+
+
+def wait_for_entry(sleepers: List[Any], lab: Lab) -> None:
+    for sleeper, namespace in zip(sleepers, (lab.client, lab.server)):
+        while os.stat("/proc/{}/ns/net".format(sleeper.pid)).st_ino != namespace.inode:
+            assert sleeper.poll() is None
+
+
+def ended(tracer: Any) -> List[Any]:
+    """Stop it; all events it still had."""
+    tracer.stop()
+    events = []
+    while not tracer.ended:
+        events += tracer.poll()
+    return events
+
+
+def row_of(ledger: Any, namespace: Any) -> Any:
+    rows = [row for row in ledger.rows if row.netns == namespace.inode]
+    assert len(rows) <= 1
+    return rows[0] if rows else None
+
+
+def check_side(name: str, tracer: Any, namespace: Any, kernel: int, events: List[Any]) -> None:
+    row = row_of(tracer.ledger(), namespace)
+    mine = [event for event in events if event.netns == namespace.inode]
+    if row is None:
+        assert kernel == 0 and not mine
+        return
+    sides.append((name, row))
+    assert row.kernel == kernel
+    assert row.uncertainty == 0
+    assert row.delivered == segments(mine)
+    assert row.kernel == row.accounted + row.unexplained
+    assert abs(row.unexplained) <= 1, row
+
+
+def check(lab: Lab, load: Load) -> None:
+    with inhabited(lab), Tracer() as tracer:
+        counters = [(side, namespace, Counters(namespace))
+                    for side, namespace in ((" client", lab.client), (" server", lab.server))]
+        run(lab, load)
+        events = ended(tracer)
+        for side, namespace, counter in counters:
+            check_side(load.name + side, tracer, namespace, counter.gained()["RetransSegs"], events)
+        assert tracer.stats().drained == len(events)
+
+
+@pytest.mark.parametrize("load", SHORT, ids=[load.name for load in SHORT])
+def test_every_segment_is_accounted_for(lab: Lab, load: Load) -> None:
+    check(lab, load)
+
+
+@pytest.mark.truth
+@pytest.mark.parametrize("load", FULL, ids=[load.name for load in FULL])
+def test_every_segment_of_the_whole_matrix_is_accounted_for(lab: Lab, load: Load) -> None:
+    check(lab, load)
+
+
+def test_nearly_all_sides_are_exact() -> None:
+    """After all of the above: how often the books balanced to the segment."""
+    assert sides, "run the whole file: this sums up what the other tests measured"
+    exact = sum(row.exact for _, row in sides)
+    summary.say("ledger: {} of {} namespace-sides exact, {} RetransSegs, remainders: {}".format(
+        exact, len(sides), sum(row.kernel for _, row in sides),
+        ["{} {:+d}".format(name, row.unexplained) for name, row in sides if row.unexplained] or "none"))
+    assert exact >= 0.98 * len(sides) or len(sides) - exact <= 1
+
+
+def test_what_the_filter_keeps_back_is_in_the_books(lab: Lab) -> None:
+    with inhabited(lab), Tracer(filter=Filter(family=6)) as tracer:
+        counters = Counters(lab.client)
+        run(lab, Load(V4, seconds=1))
+        events = ended(tracer)
+        row = row_of(tracer.ledger(), lab.client)
+    assert not [event for event in events if event.netns == lab.client.inode]
+    assert row.exact and row.filtered == row.kernel == counters.gained()["RetransSegs"] > 0
+    assert row.delivered == 0
+
+
+def test_a_full_buffer_is_in_the_books(lab: Lab) -> None:
+    with inhabited(lab), Tracer(ring_bytes=4096) as tracer:
+        run(lab, Load(V4, seconds=1))
+        ended(tracer)
+        row = row_of(tracer.ledger(), lab.client)
+    assert row.exact and row.lost > row.delivered > 0
+
+
+def test_sockets_open_before_the_start(lab: Lab) -> None:
+    """What they retransmitted before is not ours; what they do after is."""
+    with inhabited(lab), connected(lab, V4) as (client, _):
+        lab.drop(lab.server, "meta l4proto tcp")
+        counters = Counters(lab.client)
+        client.send(b"x" * 100)
+        counters.wait("RetransSegs", 2)
+        before = counters.gained()["RetransSegs"]
+        with Tracer() as tracer:
+            counters.wait("RetransSegs", before + 1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
+            ended(tracer)
+            row = row_of(tracer.ledger(), lab.client)
+    assert row.exact and row.delivered == counters.gained()["RetransSegs"] - before
+
+
+def test_a_namespace_made_after_the_start() -> None:
+    with Tracer() as tracer, Lab() as lab, inhabited(lab):
+        run(lab, Load(V4, seconds=1))
+        events = ended(tracer)
+        row = row_of(tracer.ledger(), lab.client)
+    assert row.exact and row.delivered == segments([e for e in events if e.netns == lab.client.inode]) > 0
+
+
+def test_a_namespace_that_is_gone(lab: Lab) -> None:
+    """Nobody lives in it and it has no name: its counter cannot be asked any more."""
+    with Tracer() as tracer:
+        run(lab, Load(V4, seconds=1))
+        events = ended(tracer)
+        ledger = tracer.ledger()
+        row = row_of(ledger, lab.client)
+    assert row.kernel is row.unexplained is None and not row.exact
+    assert row.delivered == segments([e for e in events if e.netns == lab.client.inode]) > 0
+    assert row in ledger.unreadable and "unreadable" in row.sentence() and "unreadable" in ledger.sentence()
