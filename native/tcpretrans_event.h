@@ -55,7 +55,7 @@ struct tcpretrans_event {
 	uint32_t len;           /* payload bytes */
 	uint32_t segs;          /* segments, as RetransSegs counts them */
 	uint32_t total_retrans; /* segments this socket has retransmitted so far */
-	int32_t  err;           /* 0, or -errno where the transmission failed */
+	int32_t  err;           /* 0; where it failed -errno, or 1 (NET_XMIT_DROP: the local queue) */
 	uint32_t mark;          /* SO_MARK */
 	uint32_t ifindex;       /* bound device, 0 = none */
 	uint16_t sport;         /* local port */
@@ -68,6 +68,10 @@ struct tcpretrans_event {
 	uint8_t  reserved[11];
 };
 
+#ifdef __cplusplus
+static_assert(sizeof(struct tcpretrans_event) == TCPRETRANS_EVENT_SIZE, "event layout");
+#else
 _Static_assert(sizeof(struct tcpretrans_event) == TCPRETRANS_EVENT_SIZE, "event layout");
+#endif
 
 #endif
