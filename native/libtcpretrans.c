@@ -2,6 +2,7 @@
 #include "libtcpretrans.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,7 @@ struct tcpretrans {
 	struct ring ring;
 	struct waiter waiter;
 	uint64_t drained;
+	bool detached;
 };
 
 /* A struct of the caller's may be shorter (older) or longer (newer) than ours; what it holds beyond
@@ -67,8 +69,7 @@ static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 		return explain(why, err, "the ring buffer cannot be mapped: %s", strerror(-err));
 	err = waiter_open(&tracer->waiter, ring_fd);
 	if (err)
-		return explain(why, err, "no descriptor to wait on: %s; raise the limit of open files "
-			       "(ulimit -n)", strerror(-err));
+		return explain(why, err, "no descriptor to wait on: %s", strerror(-err));
 	return 0;
 }
 
@@ -95,6 +96,9 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 		return explain(&why, -ENOMEM, "out of memory");
 	tracer->waiter = (struct waiter){ .epoll = -1, .timer = -1, .stop = -1 };
 	err = start(tracer, &known, &why);
+	if (err == -EMFILE || err == -ENFILE) /* at whichever step it was */
+		explain(&why, err, "tracing needs some 15 file descriptors, and this process or machine has "
+			"no more of them (%s); raise the limit of open files (ulimit -n)", strerror(-err));
 	if (err) {
 		tcpretrans_close(tracer);
 		return err;
@@ -119,11 +123,15 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 
 	for (;;) {
 		if (waiter_stopping(&tracer->waiter)) {
-			programs_detach(&tracer->programs);
+			if (!tracer->detached)
+				programs_detach(&tracer->programs);
+			tracer->detached = true;
 			return -ECANCELED;
 		}
 		/* sleeps even when something waits, for no time: that makes the descriptor unreadable */
 		err = waiter_sleep(&tracer->waiter, ring_waiting(&tracer->ring) ? 0 : left);
+		if (err == -EINTR && waiter_stopping(&tracer->waiter))
+			continue; /* the signal's handler called tcpretrans_stop() */
 		if (err)
 			return err;
 		if (ring_waiting(&tracer->ring))
@@ -143,10 +151,11 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 	if (n < 0)
 		return -EINVAL;
 	drained = ring_read(&tracer->ring, events, sizeof(*events), n);
-	if (drained > 0) {
+	if (drained > 0)
 		tracer->drained += drained;
+	/* what is still there may be a record that its program has not finished, and will wake nobody */
+	if (drained > 0 || ring_waiting(&tracer->ring))
 		waiter_look_again(&tracer->waiter);
-	}
 	return drained;
 }
 

@@ -81,7 +81,7 @@ struct tcpretrans_event {
 	uint32_t segs;          /* segments sent, as RetransSegs counts them; 0 where err is not 0 */
 	uint32_t skipped_segs;  /* segments this socket sent before, for which no event came */
 	uint32_t total_retrans; /* segments this socket has retransmitted so far */
-	int32_t  err;           /* 0, or -errno where the transmission failed */
+	int32_t  err;           /* 0; where it failed -errno, or 1 (NET_XMIT_DROP: the local queue) */
 	uint32_t mark;          /* SO_MARK */
 	uint32_t ifindex;       /* bound device, 0 = none */
 	uint32_t rto_us;        /* retransmission timeout, backoff included */
@@ -114,6 +114,10 @@ struct tcpretrans_event {
 	uint8_t  reserved[5];
 };
 
+#ifdef __cplusplus
+static_assert(sizeof(struct tcpretrans_event) == TCPRETRANS_EVENT_SIZE, "event layout");
+#else
 _Static_assert(sizeof(struct tcpretrans_event) == TCPRETRANS_EVENT_SIZE, "event layout");
+#endif
 
 #endif

@@ -118,6 +118,14 @@ struct kernfs_node {
 	__u64 id;
 };
 
+union kernfs_node_id {
+	__u64 id;
+};
+
+struct kernfs_node___union { /* before 5.5 */
+	union kernfs_node_id id;
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
 };

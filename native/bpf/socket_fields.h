@@ -46,6 +46,13 @@ static __always_inline void fill_tuple(struct tcpretrans_event *event,
 		event->known |= TCPRETRANS_KNOWN_SOCK_COOKIE;
 }
 
+static __always_inline __u64 node_id(const struct kernfs_node *kn)
+{
+	const struct kernfs_node___union *old = (const void *)kn;
+
+	return bpf_core_field_exists(old->id.id) ? BPF_CORE_READ(old, id.id) : BPF_CORE_READ(kn, id);
+}
+
 /* Inode of the socket's cgroup, 0 where it has none or, on an old kernel, holds cgroup v1 data. */
 static __always_inline __u64 cgroup_id(const struct sock *sk)
 {
@@ -57,7 +64,7 @@ static __always_inline __u64 cgroup_id(const struct sock *sk)
 		return cgroup ? cgroup->kn->id : 0;
 	}
 	cgroup = tagged->val & 1 ? 0 : (const struct cgroup *)(tagged->val & ~3ULL);
-	return cgroup ? BPF_CORE_READ(cgroup, kn, id) : 0;
+	return cgroup ? node_id(BPF_CORE_READ(cgroup, kn)) : 0;
 }
 
 /* Whose the socket is, as far as the socket itself says. */

@@ -88,9 +88,14 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	__u32 total, segs, skipped;
 	struct tcpretrans_event *event;
 
-	if (!count || !tp)
+	if (!count)
 		return 0;
 	segs = cb->tcp_gso_segs;
+	if (!tp) { /* no full TCP socket: never seen, but never silent */
+		ADD(count->lost, 1);
+		ADD(count->lost_segs, segs);
+		return 0;
+	}
 	total = grown(memory, tp->total_retrans, gave_up(err) ? 0 : segs);
 	if (segs > total)
 		segs = total;

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef SO_NETNS_COOKIE
@@ -72,6 +74,21 @@ static uint64_t cookie_of_here(void)
 	return cookie;
 }
 
+static int read_here(void (*first)(void *), void *of_first, uint64_t *segs, uint64_t *cookie)
+{
+	*cookie = cookie_of_here();
+	if (first)
+		first(of_first);
+	return read_retrans_segs(segs);
+}
+
+static bool same_namespace(int one, int other)
+{
+	struct stat a, b;
+
+	return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 int netns_read(int netns_fd, void (*first)(void *), void *of_first, uint64_t *segs, uint64_t *cookie)
 {
 	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -79,18 +96,16 @@ int netns_read(int netns_fd, void (*first)(void *), void *of_first, uint64_t *se
 
 	if (home < 0)
 		return -errno;
-	if (setns(netns_fd, CLONE_NEWNET)) {
+	if (same_namespace(netns_fd, home)) { /* takes no rights */
+		err = read_here(first, of_first, segs, cookie);
+	} else if (setns(netns_fd, CLONE_NEWNET)) {
 		err = -errno;
-		close(home);
-		return err;
+	} else {
+		err = read_here(first, of_first, segs, cookie);
+		/* refused only if another thread took our rights away meanwhile */
+		if (setns(home, CLONE_NEWNET))
+			err = -ENOTRECOVERABLE;
 	}
-	*cookie = cookie_of_here();
-	if (first)
-		first(of_first);
-	err = read_retrans_segs(segs);
-	/* refused only if another thread took our rights away meanwhile */
-	if (setns(home, CLONE_NEWNET))
-		err = -ENOTRECOVERABLE;
 	close(home);
 	return err;
 }

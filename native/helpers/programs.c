@@ -4,8 +4,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "kernel_btf.h"
 #include "rights.h"
@@ -28,6 +30,8 @@ __attribute__((constructor)) static void silence_libbpf(void)
 
 static int explain_load(struct programs *programs, int err, const struct explain *why)
 {
+	if (err == -EMFILE || err == -ENFILE)
+		return err; /* the log, if there is one, is not about that */
 	if (*programs->log)
 		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
 			       "this sentence with the output of 'uname -r'",
@@ -37,13 +41,17 @@ static int explain_load(struct programs *programs, int err, const struct explain
 			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
 	if (err == -EPERM)
 		return explain(why, err, "the kernel forbids loading BPF programs although the rights "
-			       "suffice: a container's seccomp profile or the kernel's lockdown mode "
-			       "forbids it; allow bpf() there, or run on the host");
+			       "suffice: a container's seccomp profile, the kernel's lockdown mode or, "
+			       "before Linux 5.11, the limit of locked memory (ulimit -l) forbids it; "
+			       "allow bpf() there, raise the limit, or run on the host");
 	if (err == -ENOMEM)
 		return explain(why, err, "the kernel has no memory for the ring buffer of %zu bytes; ask "
 			       "for a smaller one or raise the memory limit", programs->ring_bytes);
-	return explain(why, err, "the kernel did not load the BPF programs: %s; please report this "
-		       "with the output of 'uname -r'", strerror(-err));
+	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
+		return explain(why, -EOPNOTSUPP, "this kernel has no BPF ring buffer, which tracing here "
+			       "needs; use Linux 5.9 or later");
+	return explain(why, -EOPNOTSUPP, "the kernel did not load the BPF programs: %s; please report "
+		       "this with the output of 'uname -r'", strerror(-err));
 }
 
 /* How the tracepoint is called is asked of the kernel, never guessed from its version. */
@@ -51,6 +59,8 @@ static int detect(struct tcpretrans_bpf *skeleton, const struct explain *why)
 {
 	int args = kernel_btf_tracepoint_args("tcp_retransmit_skb");
 
+	if (args == -EMFILE || args == -ENFILE)
+		return args;
 	if (args < 0 && access(BTF_FILE, F_OK))
 		return explain(why, -EOPNOTSUPP, "this kernel gives no type information (" BTF_FILE
 			       " is missing), which tracing here needs; use a kernel built with "
@@ -111,9 +121,9 @@ static int start(struct programs *programs, const struct tcpretrans_opts *opts,
 	int err;
 
 	programs->log = calloc(1, LOG_BYTES);
-	programs->skeleton = tcpretrans_bpf__open();
-	if (!programs->log || !programs->skeleton)
-		return explain(why, -ENOMEM, "the BPF programs cannot be prepared: %s", strerror(errno));
+	programs->skeleton = programs->log ? tcpretrans_bpf__open() : NULL;
+	if (!programs->skeleton)
+		return explain(why, -errno, "the BPF programs cannot be prepared: %s", strerror(errno));
 	err = configure(programs, opts, why);
 	if (err)
 		return err;
@@ -178,9 +188,11 @@ void programs_settle(const struct programs *programs)
 		go_through(programs->skeleton->links.settle_open_socket);
 }
 
+/* Detaching does not wait for programs that are running on other CPUs; a grace period does. */
 void programs_detach(struct programs *programs)
 {
 	tcpretrans_bpf__detach(programs->skeleton);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 void programs_free(struct programs *programs)

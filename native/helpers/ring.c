@@ -58,14 +58,14 @@ int ring_read(struct ring *ring, void *out, size_t size, int n)
 
 		if (header & BUSY)
 			break;
-		at += (HEADER_BYTES + length + 7) & ~7UL;
 		if (!(header & DISCARDED)) {
 			if (length != size)
-				return -EPROTO;
+				return copied ?: -EPROTO;
 			memcpy(to, record + HEADER_BYTES, size);
 			to += size;
 			copied++;
 		}
+		at += (HEADER_BYTES + length + 7) & ~7UL;
 		__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
 	}
 	return copied;

@@ -20,6 +20,8 @@ KNOWN_JIFFIES = 1 << 7
 KNOWN_STALL = 1 << 8
 KNOWN_OWNER = 1 << 9
 
+NET_XMIT_DROP = 1  # include/linux/netdevice.h
+
 KINDS = Names({0: "skb", 1: "synack"})
 
 # include/net/tcp_states.h
@@ -114,7 +116,8 @@ class Event(Record):
         "I", KNOWN_SOCK, "segments", "What this socket has retransmitted so far",
         "tcp_sock.total_retrans")
     err = number(
-        "i", "errno", "0, or -errno where the transmission failed",
+        "i", "errno", "0; where the transmission failed -errno, or 1 (`NET_XMIT_DROP`) where the local"
+        " queue dropped it",
         "tcp_retransmit_skb tracepoint, Linux 6.17")
     mark = optional(
         "I", KNOWN_SOCK, "", "SO_MARK", "sock.sk_mark")

@@ -1,6 +1,7 @@
 """The tracer: opens the kernel side, waits, and hands out events."""
 
 import errno
+import os
 import select
 import threading
 import time
@@ -29,7 +30,7 @@ class Tracer:
                 print(event)
 
     All methods may be called from any thread; ``stop()`` from signal handlers too. A tracer is for
-    the process that made it, not for its fork()ed children.
+    the process that made it: a fork()ed child can only close() its copy, which ends nothing here.
 
     ``filter``: which events to see, default all. ``ring_bytes``: size of the kernel's buffer, a
     power of two and whole pages; 0 is the library's default (4 MiB).
@@ -42,6 +43,7 @@ class Tracer:
         _native_library: Optional["_library.Library"] = None,
     ) -> None:
         self._native: Optional[_library.NativeTracer] = None
+        self._pid = os.getpid()
         self._batch: Iterator[Event] = iter(())
         self._ended = False
         self._stopping = False
@@ -84,9 +86,10 @@ class Tracer:
 
     def __iter__(self) -> Iterator[Event]:
         """Events as they happen, until stop() or close(). What one loop leaves, the next one gets."""
+        self._open_native()
         while True:
             yield from self._batch
-            events = self.poll()
+            events = [] if self._native is None else self.poll()
             if not events:
                 return
             self._batch = iter(events)
@@ -156,6 +159,7 @@ class Tracer:
                     callback(event)
                 native.run(lambda packed: callback(Event(Event.LAYOUT.unpack(packed))))
                 self._books.detached()
+                self._ended = True
             finally:
                 self._runner = None
                 if self._close_after_run:
@@ -204,14 +208,22 @@ class Tracer:
 
         In a run() callback it takes effect when run() ends, which is then at once.
         """
+        if os.getpid() != self._pid:
+            # Our stop() would wake the parent for ever, and the locks may be held by threads that
+            # only the parent has.
+            self._free()
+            return
         self.stop()
         if self._runner == threading.get_ident():
             self._close_after_run = True
             return
         with self._lock, self._life:
-            native, self._native = self._native, None
-            if native is not None:
-                native.close()
+            self._free()
+
+    def _free(self) -> None:
+        native, self._native = self._native, None
+        if native is not None:
+            native.close()
 
     def _open_native(self) -> "_library.NativeTracer":
         if self._native is None:

@@ -122,3 +122,10 @@ def test_system_libbpf_needs_nothing_newer_than_1_1(system_library: str) -> None
 def test_system_libbpf_fetches_nothing(tmp_path: Any, tree: str) -> None:
     make(tree, "LIBBPF=system")
     assert sorted(os.listdir(os.path.join(tree, "build"))) == ["system"]
+
+
+def test_header_is_cplusplus_too(tmp_path: Any) -> None:
+    (tmp_path / "use.cc").write_text('#include "libtcpretrans.h"\nint main() { tcpretrans_close(nullptr); }\n')
+    run(["g++", "-std=c++11", "-Wall", "-Werror", "-I", NATIVE, str(tmp_path / "use.cc"),
+         os.path.join(BUILD, "libtcpretrans.a"), "-o", str(tmp_path / "use")])
+    run([str(tmp_path / "use")])

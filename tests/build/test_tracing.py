@@ -1,6 +1,7 @@
 """Programs in C and Go, and the package on the system's libbpf, each receive a real retransmit."""
 import os
 import shutil
+import signal
 from typing import Any, Iterator, List
 
 import pytest
@@ -36,7 +37,17 @@ def test_c_program(lab: Lab, tmp_path: Any) -> None:
     run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", NATIVE, C_EXAMPLE,
          os.path.join(BUILD, "libtcpretrans.a"), "-o", program])
     (line,) = first_retransmit(lab, [program], 4071)
-    assert FIRST in line and "{} port 4071: 1 segments".format(V4.dead) in line
+    assert FIRST in line and "{} port 4071: 1 segment(s)".format(V4.dead) in line
+
+
+def test_c_program_is_stopped_by_ctrl_c(tmp_path: Any) -> None:
+    """tcpretrans_stop() in the signal's handler: an orderly end, not an interrupted one."""
+    program = str(tmp_path / "first_retransmit")
+    run(["gcc", "-I", NATIVE, C_EXAMPLE, os.path.join(BUILD, "libtcpretrans.a"), "-o", program])
+    with commands.Child([program, "4073"], env=environment()) as child:
+        child.wait_tracing()
+        child.process.send_signal(signal.SIGINT)
+        assert child.end()[0] == 0
 
 
 def build_go(folder: Any) -> str:
@@ -53,7 +64,7 @@ def build_go(folder: Any) -> str:
 def test_go_program(lab: Lab, tmp_path: Any) -> None:
     assert shutil.which("go"), "Go is missing; `make -C native test FULL=1` installs it"
     (line,) = first_retransmit(lab, [build_go(tmp_path)], 4072)
-    assert line.startswith(FIRST) and line.endswith("-> {}:4072: 1 segments".format(V4.dead))
+    assert line.startswith(FIRST) and line.endswith("-> {}:4072: 1 segment(s)".format(V4.dead))
 
 
 def test_package_on_the_systems_libbpf(lab: Lab, system_library: str) -> None:

@@ -85,6 +85,21 @@ def test_demo_not_root(tree: str) -> None:
     commands.one_sentence(err, "root")
 
 
+@pytest.mark.parametrize("limit", [6, 8, 10, 12])
+def test_too_few_descriptors(tree: str, limit: int) -> None:
+    code, _, err = run_copy(tree, before=["prlimit", "--nofile={}".format(limit), "--"])
+    assert code == 1
+    commands.one_sentence(err, "ulimit -n")
+
+
+def test_no_sys(tree: str) -> None:
+    hide = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+            'mount -t tmpfs none /sys && exec "$@"', "sh"]
+    code, _, err = run_copy(tree, before=hide)
+    assert code == KERNEL
+    commands.one_sentence(err, "BTF", "/sys")
+
+
 def test_kernel_without_btf(tree: str) -> None:
     """An empty folder hides the kernel's BTF, in a mount namespace of its own."""
     empty = os.path.join(tree, "empty")

@@ -95,15 +95,15 @@ def test_one_event_wakes_poll_and_iteration(lab: Lab, tracer: Any) -> None:
 
 
 def test_waiting_costs_next_to_nothing(tracer: Any) -> None:
-    """A quiet tracer may wake for nothing, but it must not spin."""
-    wakes = 0
+    """It wakes for events, and once more after each fetch; else for nothing."""
+    wakes = fetches = 0
     deadline = time.monotonic() + 1.0
     before = time.thread_time()
     while time.monotonic() < deadline:
         if select.select([tracer.fileno()], [], [], deadline - time.monotonic())[0]:
-            tracer.poll(0)
+            fetches += bool(tracer.poll(0))  # others on this host may retransmit
             wakes += 1
-    assert wakes < 60
+    assert wakes <= 2 * fetches + 2
     assert time.thread_time() - before < 0.2
 
 

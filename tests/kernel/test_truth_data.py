@@ -107,8 +107,21 @@ def test_attempts_that_fail_locally(lab: Lab, seen: Seen) -> None:
 
     assert segments(events) == gained["RetransSegs"] - gained["TCPRetransFail"]
     if reports_failures():
-        assert len(failed) >= 2 and all(event.failed and event.err < 0 for event in failed)
+        assert len(failed) >= 2 and all(event.failed and event.segs == 0 for event in failed)
         assert seen.tracer.stats().failed >= len(failed)
+
+
+def test_attempts_that_the_local_queue_drops(lab: Lab, seen: Seen) -> None:
+    """The queueing discipline answers with a positive code, not with an errno."""
+    with connected(lab, V4) as (client, _):
+        lab.drop(lab.server, TCP)
+        client.send(b"x" * 100)
+        lab.client.run(["tc", "qdisc", "replace", "dev", lab.device, "root", "tbf",
+                        "rate", "8bit", "burst", "60b", "limit", "60"])
+        counters = Counters(lab.client)
+        counters.wait("TCPRetransFail", 1)
+    if reports_failures():
+        assert 1 in {event.err for event in seen.of(lab.client)}
 
 
 def test_attempts_without_a_route(lab: Lab, seen: Seen) -> None:

@@ -86,6 +86,7 @@ def test_failed_attempts_are_marked_and_named(probes: bool) -> None:
     line = text_of(failed, probes=probes)[2]
     assert " !> " in line and line.endswith("ESTABLISHED (not sent: EHOSTUNREACH)")
     assert text_of(event(err=-4000))[2].endswith("(not sent: -4000)")
+    assert text_of(event(err=1))[2].endswith("(not sent: dropped by the local queue)")
 
 
 def test_ndjson() -> None:

@@ -1,5 +1,6 @@
 """The tracer's behaviour, with the fake library in the kernel's place."""
 import gc
+import os
 import threading
 import time
 from typing import Any
@@ -137,6 +138,32 @@ def test_close_while_another_thread_waits(tracer: Tracer, native: FakeNative) ->
     tracer.close()
     waiting.join(SOON)
     assert seen == [[]] and native.closed
+
+
+def test_a_loop_ends_when_another_thread_closes(tracer: Tracer, native: FakeNative) -> None:
+    native.push(*numbered(1, 2))
+    seen = []
+    for event in tracer:
+        seen.append(event.sport)
+        tracer.close()
+    assert seen == [1, 2]  # what was fetched already is still handed out
+
+
+def test_run_that_was_stopped_has_ended(tracer: Tracer, native: FakeNative) -> None:
+    native.push(*numbered(1))
+    tracer.run(lambda event: tracer.stop())
+    assert tracer.ended and tracer.poll(0) == []
+
+
+def test_a_forked_child_closes_only_its_copy(tracer: Tracer, native: FakeNative) -> None:
+    """Telling the library to stop would wake the parent, with which it shares a descriptor."""
+    child = os.fork()
+    if not child:
+        with tracer._life:
+            tracer.close()
+        os._exit(0 if native.closed and not native.stopped else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not native.closed and not tracer.ended
 
 
 def test_closed(tracer: Tracer, native: FakeNative) -> None:

@@ -27,11 +27,11 @@ static int on_retransmit(const struct tcpretrans_event *event, void *ctx)
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 	const int *port = ctx;
 
-	if (*port && event->dport != *port)
-		return 0; /* go on */
+	if (event->err || (*port && event->dport != *port))
+		return 0; /* a failed attempt is no retransmit: go on */
 	inet_ntop(family, event->saddr, local, sizeof(local));
 	inet_ntop(family, event->daddr, remote, sizeof(remote));
-	printf("%s port %u -> %s port %u: %u segments\n",
+	printf("%s port %u -> %s port %u: %u segment(s)\n",
 	       local, event->sport, remote, event->dport, event->segs);
 	return 1; /* not zero: tcpretrans_run() ends and returns it */
 }
@@ -51,5 +51,5 @@ int main(int argc, char **argv)
 	fprintf(stderr, "Tracing with libtcpretrans %s\n", tcpretrans_version());
 	result = tcpretrans_run(tracer, on_retransmit, &port);
 	tcpretrans_close(tracer);
-	return result == 1 ? 0 : 1;
+	return result < 0; /* 1: the callback had enough; 0: it was stopped before */
 }

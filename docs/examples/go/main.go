@@ -105,6 +105,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "tracing ended with", result)
 		os.Exit(1)
 	}
-	fmt.Printf("%v -> %v: %d segments\n",
+	fmt.Printf("%v -> %v: %d segment(s)\n",
 		&wanted.found.local, &wanted.found.remote, wanted.found.segs)
 }

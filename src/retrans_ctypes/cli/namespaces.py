@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import List, NamedTuple, Optional, Type
 
 from ..errors import RetransError
+from .signals import postponed
 
 LOSS_PERCENT = 4
 _DEVICE = "veth0"
@@ -66,12 +67,13 @@ class LossyPair:
 
     def close(self) -> None:
         """End the programs, remove the namespaces."""
-        while self._children:
-            child = self._children.pop()
-            child.kill()
-            child.wait()
-        while self.members:
-            self._run(["ip", "netns", "del", self.members.pop().name])
+        with postponed():
+            while self._children:
+                child = self._children.pop()
+                child.kill()
+                child.wait()
+            while self.members:
+                self._run(["ip", "netns", "del", self.members.pop().name])
 
     def address(self, family: int, side: int) -> str:
         """Of namespace 0 or 1."""
@@ -97,8 +99,9 @@ class LossyPair:
         return int(values[names.index("RetransSegs")])
 
     def _add(self, name: str) -> None:
-        self._must(["ip", "netns", "add", name])
-        self.members.append(Namespace(name, os.stat(_NAMES + name).st_ino))
+        with postponed():
+            self._must(["ip", "netns", "add", name])
+            self.members.append(Namespace(name, os.stat(_NAMES + name).st_ino))
 
     def _link(self) -> None:
         first, second = self.members

@@ -1,10 +1,21 @@
 """Ctrl-C and SIGTERM as a request: the first one asks, the second one insists."""
 
 import signal
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, Dict, Iterator, Optional, Type
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Around what must not be left half done: such signals come when it is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class StopSignals:

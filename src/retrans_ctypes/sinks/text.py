@@ -4,7 +4,7 @@ import errno
 from typing import Callable, NamedTuple, Sequence
 
 from ..clock import WallClock
-from ..event import Event
+from ..event import NET_XMIT_DROP, Event
 from . import Sink
 from .output import Output
 
@@ -33,7 +33,9 @@ def _type_with_probes(event: Event, clock: WallClock) -> str:
 def _state(event: Event, _: WallClock) -> str:
     if not event.failed:
         return event.state
-    return "%s (not sent: %s)" % (event.state, errno.errorcode.get(-event.err, str(event.err)))
+    why = "dropped by the local queue" if event.err == NET_XMIT_DROP else (
+        errno.errorcode.get(-event.err, str(event.err)))
+    return "%s (not sent: %s)" % (event.state, why)
 
 
 def _sequence(event: Event, _: WallClock) -> str:
