@@ -20,7 +20,8 @@ class Parser(argparse.ArgumentParser):
             epilog=epilog(), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError("%s; '%s --help' tells what there is" % (message, self.prog))
+        command = " ".join(word for word in self.prog.split() if not word.startswith("["))
+        raise UsageError("%s; '%s --help' tells what there is" % (message, command))
 
     def _print_message(self, message: str, file: Optional[Any] = None) -> None:
         say(message)  # only --help is left: error() raises
