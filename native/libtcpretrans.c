@@ -115,6 +115,18 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* Nothing is traced any more once a stop was noticed, or a ring that fills faster than it is read
+ * would never end. */
+static bool stopped(struct tcpretrans *tracer)
+{
+	if (!waiter_stopping(&tracer->waiter))
+		return false;
+	if (!tracer->detached)
+		programs_detach(&tracer->programs);
+	tracer->detached = true;
+	return true;
+}
+
 int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
@@ -122,12 +134,8 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 	int err;
 
 	for (;;) {
-		if (waiter_stopping(&tracer->waiter)) {
-			if (!tracer->detached)
-				programs_detach(&tracer->programs);
-			tracer->detached = true;
+		if (stopped(tracer))
 			return -ECANCELED;
-		}
 		/* sleeps even when something waits, for no time: that makes the descriptor unreadable */
 		err = waiter_sleep(&tracer->waiter, ring_waiting(&tracer->ring) ? 0 : left);
 		if (err == -EINTR && waiter_stopping(&tracer->waiter))
@@ -166,6 +174,7 @@ static int pass_on(struct tcpretrans *tracer, tcpretrans_callback callback, void
 	int got, verdict;
 
 	while ((got = tcpretrans_drain(tracer, &event, 1)) > 0) {
+		stopped(tracer);
 		verdict = callback(&event, ctx);
 		if (verdict)
 			return verdict;

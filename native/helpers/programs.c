@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -39,6 +40,10 @@ static int explain_load(struct programs *programs, int err, const struct explain
 	if (err == -EPERM && !rights_suffice())
 		return explain(why, err, "loading BPF programs needs root, or CAP_BPF and CAP_PERFMON "
 			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
+	if (err == -EPERM && rights_are_local())
+		return explain(why, err, "the rights held here count only inside a user namespace, and "
+			       "loading BPF programs needs those of the host; run as the host's root, "
+			       "outside of rootless containers");
 	if (err == -EPERM)
 		return explain(why, err, "the kernel forbids loading BPF programs although the rights "
 			       "suffice: a container's seccomp profile, the kernel's lockdown mode or, "
@@ -47,7 +52,7 @@ static int explain_load(struct programs *programs, int err, const struct explain
 	if (err == -ENOMEM)
 		return explain(why, err, "the kernel has no memory for the ring buffer of %zu bytes; ask "
 			       "for a smaller one or raise the memory limit", programs->ring_bytes);
-	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
+	if (err == -EINVAL && libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
 		return explain(why, -EOPNOTSUPP, "this kernel has no BPF ring buffer, which tracing here "
 			       "needs; use Linux 5.9 or later");
 	return explain(why, -EOPNOTSUPP, "the kernel did not load the BPF programs: %s; please report "
@@ -61,6 +66,9 @@ static int detect(struct tcpretrans_bpf *skeleton, const struct explain *why)
 
 	if (args == -EMFILE || args == -ENFILE)
 		return args;
+	if (args == -ENOMEM)
+		return explain(why, args, "there is not enough memory to read the kernel's type information "
+			       "(some 20 MB); raise the memory limit (ulimit -v)");
 	if (args < 0 && access(BTF_FILE, F_OK))
 		return explain(why, -EOPNOTSUPP, "this kernel gives no type information (" BTF_FILE
 			       " is missing), which tracing here needs; use a kernel built with "
@@ -75,6 +83,9 @@ static int detect(struct tcpretrans_bpf *skeleton, const struct explain *why)
 		return explain(why, -EOPNOTSUPP, "this kernel calls tcp:tcp_retransmit_skb with %d "
 			       "arguments; this version knows the shapes with two and three", args);
 	skeleton->rodata->has_err = args == 3;
+	if (kernel_btf_tracepoint_args("tcp_retransmit_synack") < 0)
+		return explain(why, -EOPNOTSUPP, "this kernel has no tracepoint tcp:tcp_retransmit_synack in "
+			       "its type information; Linux 4.16 or later is needed");
 	return 0;
 }
 
@@ -143,8 +154,14 @@ static int start(struct programs *programs, const struct tcpretrans_opts *opts,
 int programs_start(struct programs *programs, const struct tcpretrans_opts *opts,
 		   const struct explain *why)
 {
-	int err = start(programs, opts, why);
+	sigset_t all, before;
+	int err;
 
+	/* while a signal is pending the verifier gives up (EAGAIN), however often it is tried */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	err = start(programs, opts, why);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		programs_free(programs);
 	return err;

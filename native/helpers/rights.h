@@ -9,4 +9,7 @@
  * with CAP_PERFMON (Linux 5.8). */
 bool rights_suffice(void);
 
+/* Whether they count only inside a user namespace, as for root in a rootless container. */
+bool rights_are_local(void);
+
 #endif

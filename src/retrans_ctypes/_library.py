@@ -70,10 +70,14 @@ class Library:
             size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
             ring_bytes=ring_bytes, family=family)
         handle = Handle()
-        result = self._native.tcpretrans_open(byref(options), byref(handle))
-        if result < 0:
-            raise from_errno(-result, sentence.value.decode("utf-8", "replace"))
-        return NativeTracer(self._native, handle)
+        try:
+            result = self._native.tcpretrans_open(byref(options), byref(handle))
+            if result < 0:
+                raise from_errno(-result, sentence.value.decode("utf-8", "replace"))
+            return NativeTracer(self._native, handle)
+        except BaseException:  # a KeyboardInterrupt comes just when the call is over
+            self._native.tcpretrans_close(handle)
+            raise
 
 
     def kernel_segs(self, netns_fd: int) -> Reading:
@@ -89,6 +93,7 @@ class NativeTracer:
         self._handle: Optional[Handle] = handle
         self._buffer = (c_char * (BATCH * Event.LAYOUT.size))()
         self._view = memoryview(self._buffer).cast("B")
+        self.closing = False  # run() passes nothing on any more
 
     def _open_handle(self) -> Handle:
         if self._handle is None:
@@ -108,7 +113,7 @@ class NativeTracer:
     def run(self, receive: Callable[[bytes], object]) -> None:
         """Call ``receive`` with each packed event until stop(), or until it raises."""
         failures: List[BaseException] = []
-        receiver = _receiver(receive, failures)
+        receiver = self._receiver(receive, failures)
         next(receiver)
         callback = EventCallback(receiver.send)
         while not failures:
@@ -117,6 +122,26 @@ class NativeTracer:
                 break
         if failures:
             raise failures[0]
+
+    def _receiver(
+        self, receive: Callable[[bytes], object], failures: List[BaseException],
+    ) -> Generator[int, int, None]:
+        """The native callback: takes an event's address, answers 0 to go on or 1 to end.
+
+        Its send() is what C calls. A plain function would not do: Python raises KeyboardInterrupt at
+        a function's very start, before any 'try' in it, and ctypes would print and forget it. A
+        generator is already inside its 'try' when it goes on.
+        """
+        try:
+            while not self.closing:
+                try:
+                    address = yield 0
+                except GeneratorExit:
+                    return
+                receive(string_at(address, Event.LAYOUT.size))
+        except BaseException as failure:
+            failures.append(failure)
+        yield 1
 
     def stop(self) -> None:
         self._native.tcpretrans_stop(self._open_handle())
@@ -160,26 +185,6 @@ def _kernel_segs(native: CDLL, handle: Optional[Handle], netns_fd: int) -> Readi
     if result < 0:
         raise OSError(-result, os.strerror(-result))
     return Reading(segs.value, cookie.value)
-
-
-def _receiver(
-    receive: Callable[[bytes], object], failures: List[BaseException],
-) -> Generator[int, int, None]:
-    """The native callback: takes an event's address, answers 0 to go on or 1 to end.
-
-    Its send() is what C calls. A plain function would not do: Python raises KeyboardInterrupt at a
-    function's very start, before any 'try' in it, and ctypes would print and forget it. A generator
-    is already inside its 'try' when it goes on.
-    """
-    try:
-        while True:
-            address = yield 0
-            receive(string_at(address, Event.LAYOUT.size))
-    except GeneratorExit:
-        return
-    except BaseException as failure:
-        failures.append(failure)
-    yield 1
 
 
 def library_path() -> str:

@@ -1,13 +1,14 @@
 """The tracer: opens the kernel side, waits, and hands out events."""
 
 import errno
+import math
 import os
 import select
 import threading
 import time
 import warnings
 from types import TracebackType
-from typing import Callable, Iterator, List, Optional, Type
+from typing import Callable, Iterator, List, NoReturn, Optional, Type
 
 from . import _library
 from .errors import ClosedError, RetransError, UsageError
@@ -56,7 +57,7 @@ class Tracer:
         self._life = threading.RLock()
         chosen = Filter() if filter is None else filter
         if not 0 <= ring_bytes < 1 << 32:
-            raise UsageError("ring_bytes must be from 0 to 4 GiB, not %r" % (ring_bytes,))
+            raise UsageError("ring_bytes must be below 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
         self._books = Bookkeeper(lambda: read_all(library.kernel_segs))
         native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes)
@@ -79,10 +80,18 @@ class Tracer:
     ) -> None:
         self.close()
 
+    def __copy__(self) -> NoReturn:
+        raise TypeError("a Tracer cannot be copied: there is one of each handle")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Tracer cannot be pickled: it belongs to this process")
+
     def __del__(self) -> None:
         if getattr(self, "_native", None) is not None:
-            warnings.warn("unclosed %r" % self, ResourceWarning, source=self)
-            self.close()
+            try:
+                warnings.warn("unclosed %r" % self, ResourceWarning, source=self)
+            finally:
+                self.close()
 
     def __iter__(self) -> Iterator[Event]:
         """Events as they happen, until stop() or close(). What one loop leaves, the next one gets."""
@@ -105,6 +114,8 @@ class Tracer:
         ``timeout`` in seconds: 0 does not wait, None waits until there is an event. The list is
         empty when time is up, and, with nothing left to fetch, after stop() or close().
         """
+        if timeout is not None and math.isnan(timeout):
+            raise UsageError("timeout must be seconds or None, not NaN")
         deadline = None if timeout is None else time.monotonic() + timeout
         self._open_native()
         while True:
@@ -170,6 +181,8 @@ class Tracer:
 
         Final: to trace again, make a new tracer. Does nothing on a closed one.
         """
+        if os.getpid() != self._pid:
+            return
         with self._life:
             self._stopping = True
             if self._native is not None:
@@ -214,6 +227,9 @@ class Tracer:
             self._free()
             return
         self.stop()
+        native = self._native
+        if native is not None:
+            native.closing = True
         if self._runner == threading.get_ident():
             self._close_after_run = True
             return

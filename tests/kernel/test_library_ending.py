@@ -9,6 +9,7 @@ from typing import Any, Callable, List
 import pytest
 from lab import commands
 from lab.link import V4, Lab
+from lab.load import Load, run
 from lab.traffic import connecting
 
 AT_ONCE = 1.0  # generous on a busy machine; the promise is 'at once'
@@ -183,3 +184,102 @@ def test_a_killed_tracer_leaves_nothing_attached(nothing_left_behind: None) -> N
         child.wait_tracing()
         child.interrupt(signal.SIGKILL)
         assert child.end()[0] == -signal.SIGKILL
+
+
+def test_stop_ends_run_although_events_keep_coming(lab: Lab, tracer: Any) -> None:
+    """Detached at once: what is left is what the ring held at that moment."""
+    calls = []
+
+    def slow(event: Any) -> None:
+        if not calls:
+            after(0.0, tracer.stop)
+        calls.append(event)
+        time.sleep(0.02)
+
+    load = threading.Thread(target=run, args=(lab, Load(V4, loss=200, seconds=3)))
+    load.start()
+    started = time.monotonic()
+    tracer.run(slow)
+    assert tracer.ended and tracer.stats().drained == tracer.stats().events == len(calls)
+    assert len(calls) * 0.02 <= time.monotonic() - started
+    load.join()
+    assert tracer.stats().events == len(calls), "still attached after stop"
+
+
+def test_close_in_a_callback_passes_nothing_more_on(lab: Lab, nothing_left_behind: None) -> None:
+    from retrans_ctypes import Tracer
+
+    with Tracer() as tracer:
+        with connecting(lab.client, V4.dead, count=5):
+            time.sleep(1.2)  # five SYNs wait in the ring
+        calls = []
+
+        def close(event: Any) -> None:
+            calls.append(event)
+            tracer.close()
+
+        tracer.run(close)
+        assert len(calls) == 1 and tracer.ended
+
+
+INTERRUPTED_OPEN = """
+import os, signal
+from retrans_ctypes import Tracer
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+Tracer().close()
+interrupted = 0
+for step in range(1, 25):
+    signal.setitimer(signal.ITIMER_REAL, step * 0.004)
+    try:
+        Tracer().close()
+    except KeyboardInterrupt:
+        interrupted += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+left = 0
+for fd in os.listdir("/proc/self/fd"):
+    try:
+        left += "bpf" in os.readlink("/proc/self/fd/" + fd)
+    except OSError:
+        pass
+print(interrupted, left)
+"""
+
+
+def test_ctrl_c_while_opening_leaves_nothing_attached(nothing_left_behind: None) -> None:
+    code, out, err = commands.run([sys.executable, "-c", INTERRUPTED_OPEN])
+    assert code == 0, err
+    interrupted, left = out[0].split()
+    assert int(interrupted) > 0 and left == "0", out
+
+
+STORM = """
+import signal
+from retrans_ctypes import Tracer
+signal.signal(signal.SIGALRM, lambda number, frame: None)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for _ in range(5):
+    Tracer().close()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("opened")
+"""
+
+
+def test_opening_under_a_storm_of_signals(nothing_left_behind: None) -> None:
+    """As under a profiler's timer: the verifier gives up while a signal is pending."""
+    code, out, err = commands.run([sys.executable, "-c", STORM])
+    assert (code, out) == (0, ["opened"]), err
+
+
+def test_a_forked_childs_stop_is_not_ours(tracer: Any) -> None:
+    child = os.fork()
+    if not child:
+        tracer._pid = os.getpid()  # as a C program would: no guard
+        tracer.stop()
+        os._exit(0)
+    os.waitpid(child, 0)
+    before = time.thread_time()
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        tracer.poll(deadline - time.monotonic())
+    assert not tracer.ended
+    assert time.thread_time() - before < 0.3, "the parent spins"

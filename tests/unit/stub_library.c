@@ -151,6 +151,8 @@ const char *tcpretrans_version(void)
 #ifndef STUB_NO_CLOSE
 void tcpretrans_close(struct tcpretrans *tracer)
 {
+	if (!tracer)
+		return;
 	close(tracer->pipe[0]);
 	close(tracer->pipe[1]);
 	free(tracer);

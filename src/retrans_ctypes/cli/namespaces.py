@@ -85,11 +85,15 @@ class LossyPair:
 
     def start(self, side: int, command: List[str]) -> None:
         """Run a program in a namespace; close() ends it."""
-        # A session of its own: Ctrl-C is for us, and we end our programs ourselves.
-        self._children.append(subprocess.Popen(
-            ["ip", "netns", "exec", self.members[side].name] + command,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True))
+        try:
+            # A session of its own: Ctrl-C is for us, and we end our programs ourselves.
+            self._children.append(subprocess.Popen(
+                ["ip", "netns", "exec", self.members[side].name] + command,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True))
+        except OSError as error:
+            raise RetransError("the demo could not start its traffic (%s): see what limits processes"
+                               " and open files here (ulimit -a)" % error.strerror)
 
     def retransmitted(self, side: int) -> int:
         """The kernel's own RetransSegs of that namespace."""
@@ -101,7 +105,12 @@ class LossyPair:
     def _add(self, name: str) -> None:
         with postponed():
             self._must(["ip", "netns", "add", name])
-            self.members.append(Namespace(name, os.stat(_NAMES + name).st_ino))
+            try:
+                inode = os.stat(_NAMES + name).st_ino
+            except OSError as error:
+                raise RetransError("'ip netns add' worked, but %s%s is not there (%s): install the"
+                                   " package iproute2" % (_NAMES, name, error.strerror))
+            self.members.append(Namespace(name, inode))
 
     def _link(self) -> None:
         first, second = self.members
@@ -152,5 +161,5 @@ class LossyPair:
             return subprocess.run(
                 command, input=words, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 universal_newlines=True, start_new_session=True)
-        except (FileNotFoundError, PermissionError) as error:  # or found, but not executable
+        except OSError as error:  # not there, not executable, or no descriptor left for its pipes
             return subprocess.CompletedProcess(command, _CANNOT_RUN, "", str(error.strerror))

@@ -21,7 +21,7 @@ def postponed() -> Iterator[None]:
 class StopSignals:
     """While entered, the first such signal calls what ``stop_with()`` named last.
 
-    The second finds Python's usual handlers again. An ignored signal (nohup) stays ignored.
+    The second raises KeyboardInterrupt. An ignored signal (nohup) stays ignored.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,13 @@ class StopSignals:
             stop()
 
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        # Handlers stay as they are: changing them in here, Python itself trips over the next signal.
+        if self.came:
+            raise KeyboardInterrupt
         self.came = True
-        self._restore()
         if self._stop is not None:
             self._stop()
 
     def _restore(self) -> None:
-        while self._previous:
-            number, handler = self._previous.popitem()
-            signal.signal(number, handler)
+        for number in list(self._previous):
+            signal.signal(number, self._previous.pop(number))
