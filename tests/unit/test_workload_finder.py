@@ -22,10 +22,13 @@ def test_found_and_not_found() -> None:
 
 
 def test_65536_keys_stay_bounded() -> None:
-    finder = Finder(doubled, Patience(PATIENT, 1.0), size=256)
+    finder = Finder(doubled, Patience(), size=256)
     for key in range(65536):
         finder.get(key, 0)
         assert len(finder) <= 256
+    finder._patience = Patience(PATIENT, 1.0)
+    with finder._changed:
+        finder._changed.wait_for(lambda: not finder._wanted, 30)
     assert finder.get(65534, 0) == 131068
     finder.close()
 
@@ -89,6 +92,7 @@ def test_what_was_not_found_is_looked_for_again(monkeypatch: Any) -> None:
     assert finder.get(1, 0) is None
     there[1] = 5
     assert finder.get(1, 0) is None, "not at once"
+    finder.close()
     monkeypatch.setattr(finders, "RETRY", -1.0)
     finder = Finder(lambda keys: dict(there), Patience(PATIENT, 1.0))
     there.clear()
@@ -139,6 +143,42 @@ def test_a_source_that_fails_is_asked_again(monkeypatch: Any) -> None:
         return doubled(keys)
     finder = Finder(find, Patience(PATIENT, 1.0))
     assert [finder.get(2, 0), finder.get(2, 0)] == [None, 4]
+    finder.close()
+
+
+def test_the_source_is_not_asked_all_the_time(monkeypatch: Any) -> None:
+    """A look that took a second is followed by nine seconds of rest, a short one by none."""
+    rests: List[float] = []
+    now = [0.0]
+
+    def find(keys: Set[int]) -> Dict[int, int]:
+        now[0] += 1.0 if keys == {2} else 0.0
+        return doubled(keys)
+    monkeypatch.setattr(finders.time, "monotonic", lambda: now[0])
+    finder = Finder(find, Patience(PATIENT, 1.0))
+    waited = finder._changed.wait_for
+
+    def wait_for(done: Any, seconds: Any = None) -> Any:
+        if threading.current_thread() is not threading.main_thread() and seconds is not None:
+            rests.append(seconds)
+            seconds = 0
+        return waited(done, seconds)
+    monkeypatch.setattr(finder._changed, "wait_for", wait_for)
+    assert [finder.get(key, 0) for key in (4, 2, 6)] == [8, 4, 12]
+    finder.close()
+    assert finder._thread is not None
+    finder._thread.join(30)
+    assert rests == [9.0]
+
+
+def test_no_more_threads(monkeypatch: Any) -> None:
+    def start(thread: Any) -> None:
+        raise RuntimeError("can't start new thread")
+    finder = Finder(doubled, Patience(PATIENT, 1.0))
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", start)
+        assert finder.get(2, 0) is None
+    assert finder.get(2, 0) == 4
     finder.close()
 
 

@@ -14,6 +14,8 @@ V = TypeVar("V")
 
 RETRY = 1.0  # seconds until a key that was not found is looked for again
 FRESH = 30.0  # seconds that an answer holds for, unless told otherwise
+SHORT = 0.002  # seconds; after a longer look a thread rests
+REST = 9  # times as long as it looked: it takes a tenth of a CPU at most
 
 
 class Patience:
@@ -119,10 +121,14 @@ class Finder(Generic[K, V]):
         """Put ``key`` on the list, unless that is full."""
         if len(self._wanted) >= self._size or self._closed:
             return False
-        self._wanted.add(key)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True, name="retrans-lookups")
-            self._thread.start()
+            thread = threading.Thread(target=self._work, daemon=True, name="retrans-lookups")
+            try:
+                thread.start()
+            except RuntimeError:  # there may be no more threads: go on without names
+                return False
+            self._thread = thread
+        self._wanted.add(key)
         self._changed.notify_all()
         return True
 
@@ -133,7 +139,7 @@ class Finder(Generic[K, V]):
                 if self._closed:
                     return
                 keys = set(self._wanted)
-            began_ns = _now_ns()
+            began, began_ns = time.monotonic(), _now_ns()
             try:
                 found = self._find(keys)
             except OSError:
@@ -142,6 +148,9 @@ class Finder(Generic[K, V]):
                 self._wanted -= keys
                 self._keep(keys, found, began_ns)
                 self._changed.notify_all()
+                looked = time.monotonic() - began
+                if looked > SHORT:
+                    self._changed.wait_for(lambda: self._closed, REST * looked)
 
     def _keep(self, keys: Set[K], found: Dict[K, V], checked_ns: int) -> None:
         now = time.monotonic()

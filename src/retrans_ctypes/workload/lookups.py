@@ -31,9 +31,10 @@ _EMPTY: Place = Place("")
 class Lookups:
     """Finds the names for events; a context manager, since its threads need an end.
 
-    ``names``: which fields of Workload are wanted; what nobody wants costs nothing and is None
-    (or known by the way). Memory is bounded: each kind of name has a cache of ``size`` entries. Not more than 2 %
-    of the time is spent waiting for names; what takes longer is None first and known later.
+    ``names``: which fields of Workload are wanted; the others cost nothing, and are None unless
+    they are known by the way. Memory is bounded: each kind of name has a cache of ``size`` entries.
+    Not more than 2 % of the time is spent waiting for names; what takes longer is None first and
+    known later.
     """
 
     def __init__(
