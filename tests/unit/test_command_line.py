@@ -97,6 +97,14 @@ def test_wrong_usage_is_one_sentence(run: Run, arguments: List[str]) -> None:
     assert "--help" in done.err[0]
 
 
+@pytest.mark.parametrize("arguments", [
+    ["-o", "pid", "--json"], ["--compat", "bcc", "--json"], ["-c", "-o", "pid"], ["-c", "--compat", "bcc"],
+], ids=" ".join)
+def test_columns_are_for_lines_of_text(run: Run, arguments: List[str]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out, len(done.err)) == (2, [], 1) and "--json" in done.err[0]
+
+
 @pytest.mark.parametrize("columns", ["", ",", "time,", "nonsense", "time,pid nonsense", "TIME"])
 def test_a_column_that_is_not_there(run: Run, columns: str) -> None:
     done = run("-o", columns)

@@ -1,5 +1,7 @@
 """cgroups, containers and pods, on made-up hosts of each kind."""
+import json
 import os
+import random
 from typing import Any, Tuple
 
 import pytest
@@ -177,6 +179,24 @@ def test_paths_of_4096_bytes(tmp_path: Any) -> None:
     os.close(folder)
     assert host.workload(event(cgroup_id=number)).cgroup is None
     assert host.workload(event(cgroup_id=os.stat(host.path("cgroup")).st_ino)).cgroup == "/"
+
+
+def test_whatever_a_cgroup_is_called(tmp_path: Any) -> None:
+    """Made of pieces that mean something elsewhere: an answer's container is always one of the ids."""
+    pieces = [ID.encode(), OTHER.encode(), b"/", b"/docker/", b"/kubepods", b"pod" + UID.encode(), b".slice", b".scope", b"-",
+              b"docker-", b"crio-", b":cri-containerd:", b"..", b".service", b"\xff", b"\x1b", b" (deleted)", b"\0", b":", b"_"]
+    chance = random.Random(7)
+    answers = set()
+    for _ in range(20000):
+        path = b"/" + b"".join(chance.choice(pieces) for _ in range(chance.randrange(12)))
+        place = place_from_lines(b"1:name=systemd:" + path + b"\n")
+        if place is not None:
+            json.dumps(place).encode("utf-8")
+            assert place.container_id in (None, ID, OTHER) and place.pod_uid in (None, UID)
+            assert place.unit is None or "/" not in place.unit
+            assert place.runtime is None or place.container_id is not None
+            answers.add((place.container_id, place.runtime))
+    assert {(ID, "docker"), (OTHER, "cri-o"), (None, None), (ID, None)} <= answers
 
 
 def test_the_walk_is_bounded(tmp_path: Any) -> None:

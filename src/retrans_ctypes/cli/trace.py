@@ -5,7 +5,7 @@ from typing import Callable, List, Optional
 
 from .. import __version__
 from ..clock import WallClock
-from ..errors import LibraryError
+from ..errors import LibraryError, UsageError
 from ..event import Event
 from ..filters import Filter
 from ..sinks import Sink
@@ -62,6 +62,9 @@ def wanted(options: argparse.Namespace) -> Callable[[Event], bool]:
 
 
 def shown_columns(options: argparse.Namespace, width: Optional[int]) -> List[Column]:
+    if (options.json or options.count) and (options.compat or options.columns is not None):
+        raise UsageError("-o and --compat choose the columns of text lines, so they go with neither"
+                         " --json, which has every field, nor -c")
     if options.compat:
         return bcc_columns(options.sequence, options.lossprobe)
     if options.columns is not None:

@@ -21,7 +21,7 @@ REST = 9  # times as long as it looked: it takes a tenth of a CPU at most
 class Patience:
     """How long lookups may hold up the events: ``most`` seconds at once, ``share`` of all time."""
 
-    def __init__(self, most: float = 0.02, share: float = 0.02) -> None:
+    def __init__(self, most: float = 0.05, share: float = 0.02) -> None:
         self._most = most
         self._share = share
         self._left = most

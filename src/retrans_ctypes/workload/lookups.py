@@ -33,8 +33,8 @@ class Lookups:
 
     ``names``: which fields of Workload are wanted; the others cost nothing, and are None unless
     they are known by the way. Memory is bounded: each kind of name has a cache of ``size`` entries.
-    Not more than 2 % of the time is spent waiting for names; what takes longer is None first and
-    known later.
+    Not more than 50 ms at once and 2 % of the time is spent waiting for names; what takes longer is
+    None first and known later.
     """
 
     def __init__(
