@@ -7,6 +7,7 @@ from typing import Any, Tuple
 import pytest
 from fake_library import event
 from made_up_host import CGROUP2, HYBRID2, SYSTEMD, V1, MadeUpHost, names, owned, ticks_ago
+from retrans_ctypes.workload import Lookups, Roots, host_roots
 from retrans_ctypes.workload.cgroups import find_paths, place_from_lines
 from retrans_ctypes.workload.containers import place_of
 
@@ -144,10 +145,20 @@ def test_a_debug_container_reads_the_hosts_tree(tmp_path: Any, where: str) -> No
     os.unlink(host.path("proc/self/ns/cgroup"))
     os.symlink("cgroup:[4026532000]", host.path("proc/self/ns/cgroup"))
     roots = host.roots()._replace(host=host.top if where == "host" else "/elsewhere")
-    from retrans_ctypes.workload import Lookups
     with Lookups(roots) as lookups:
         workload = lookups.workload(event(cgroup_id=host.cgroup("a.service")))
     assert workload.unit == ("a.service" if where == "host" else None)
+
+
+def test_the_roots_in_a_debug_container(tmp_path: Any) -> None:
+    assert host_roots(str(tmp_path)) == Roots()
+    host = MadeUpHost(tmp_path)
+    host.process(1, start=1)
+    roots = host_roots(host.top)
+    assert (roots.host, roots.proc, roots.own) == (host.top, host.path("proc"), "/proc/self")
+    assert (roots.netns, roots.pods) == (host.path("run/netns"), host.path("var/log/pods"))
+    assert (roots.passwd, roots.tasks) == (
+        host.path("etc/passwd"), host.path("run/containerd/io.containerd.runtime.v2.task"))
 
 
 def test_mount_points_with_spaces(tmp_path: Any) -> None:

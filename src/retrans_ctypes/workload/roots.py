@@ -37,14 +37,14 @@ class Roots(NamedTuple):
             return True  # a kernel without them
 
 
-def host_roots() -> Roots:
-    """Those of this host; in a debug container, which has the host's folders below /host, those."""
-    if not os.path.isdir("/host/proc/1"):
+def host_roots(host: str = "/host") -> Roots:
+    """Those of this host; in a debug container, which has the host's root folder there, those."""
+    if not os.path.isdir(host + "/proc/1"):
         return Roots()
-    plain = Roots(host="/host")
+    plain = Roots()
     return plain._replace(
-        passwd="/host/etc/passwd", **{name: "/host" + getattr(plain, name) for name in (
-            "proc", "netns", "pods", "tasks")})
+        host=host, passwd=host + "/etc/passwd", proc=host + plain.proc, netns=host + plain.netns,
+        pods=host + plain.pods, tasks=host + plain.tasks)
 
 
 class CgroupMounts(NamedTuple):

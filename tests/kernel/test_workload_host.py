@@ -1,9 +1,13 @@
-"""Command lines out of a real /proc: a pid that is given away anew, and one that must not be seen."""
+"""Names out of a real /proc and real cgroups v1: for processes that are what they say, and for none else."""
 import os
 import subprocess
 import sys
 import textwrap
-from typing import List
+from contextlib import contextmanager
+from typing import Iterator, List
+
+import pytest
+from lab.cgroups import v1_controller
 
 UNIT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "unit")
 
@@ -85,3 +89,44 @@ def test_hidepid(nothing_left_behind: None) -> None:
         other.wait()
     """, "unshare", "--mount")
     assert lines == ["sleep 333", "None", "True"]
+
+
+ID = "c0ffee00" * 8
+
+
+@contextmanager
+def folder(*parts: str) -> Iterator[str]:
+    """A cgroup for the time of a test."""
+    top = os.path.join(*parts[:2])
+    path = os.path.join(*parts)
+    os.makedirs(path)
+    try:
+        yield path
+    finally:
+        while path.startswith(top):
+            os.rmdir(path)
+            path = os.path.dirname(path)
+
+
+def test_a_container_on_cgroup_v1(nothing_left_behind: None) -> None:
+    """The socket's own cgroup id is not believed there."""
+    controller = v1_controller()
+    if controller is None:
+        pytest.skip("this host has cgroup v2 only; made-up hosts in tests/unit cover v1")
+    with folder(controller, "retrans-test-%d" % os.getpid(), "docker", ID) as cgroup:
+        lines = run("""
+            sleeper = subprocess.Popen(["sleep", "444"])
+            with open(%r, "w") as processes:
+                processes.write(str(sleeper.pid))
+            time.sleep(0.1)
+            with Lookups() as lookups:
+                made = event(owner_pid=sleeper.pid, owner_comm=b"sleep", owner_how=1, ts_ns=now_ns(), cgroup_id=1)
+                cmdline(lookups, sleeper.pid, now_ns())
+                found = lookups.workload(made)
+                print(found.container_id, found.runtime, found.cmdline, found.user)
+                unowned = lookups.workload(event(known=1, cgroup_id=1))
+                print(unowned.cgroup)
+            sleeper.kill()
+            sleeper.wait()
+        """ % os.path.join(cgroup, "cgroup.procs"))
+    assert lines == ["%s docker sleep 444 root" % ID, "None"]
