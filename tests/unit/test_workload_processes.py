@@ -82,10 +82,12 @@ def test_a_pid_that_changes_hands_between_two_files(host: MadeUpHost, monkeypatc
     assert Processes(host.roots(), places=True).find({(7, None)}) == {}
 
 
-def test_who_closed_the_socket_may_be_gone_since_long(host: MadeUpHost) -> None:
+@pytest.mark.parametrize("how, state", [(CLOSE, 4), (CLOSE, 1), (LAST_USER, 4), (LAST_USER, 9)])
+def test_who_closed_the_socket_may_be_gone_since_long(host: MadeUpHost, how: int, state: int) -> None:
+    """An orphan is given up within an hour; a process older than that had the pid all the time."""
     host.process(7, start=ticks_ago(3500))
     host.process(8, start=ticks_ago(3700))
-    made = [owned(pid, CLOSE, ts_ns=now_ns()) for pid in (7, 8)]
+    made = [owned(pid, how, ts_ns=now_ns(), state=state) for pid in (7, 8)]
     if ticks_ago(3700) > 0:  # this machine has been up for an hour
         assert [host.workload(one).cmdline for one in made] == [None, "prog -x"]
     else:

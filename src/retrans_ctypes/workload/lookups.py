@@ -19,9 +19,11 @@ PLACE_NAMES = {"cgroup", "unit", "container_id", "runtime", "pod_uid", "pod_name
 POD_NAMES = {"pod_namespace", "pod_name"}
 NETNS_NAMES = {"netns_name", "netns_pid"}
 
-# Owners that were alive, and held the socket, when the event happened. Of the others (who closed
-# it, who listens) the pid may have been somebody else's by then.
-_ALIVE = {"waiting", "lock", "last_user", "file", "iterator"}
+# Owners that held the socket, so were alive, when the event happened. Of the others (who closed it,
+# who listens) the pid may have been somebody else's by then. A last user holds it as long as anybody
+# does, which the state tells: closing a socket takes it out of these.
+_HOLDS = {"waiting", "lock", "file", "iterator"}
+_HELD_STATES = {"ESTABLISHED", "CLOSE_WAIT", "SYN_SENT"}
 _ORPHANS_END_NS = 3600 * 1000000000  # a closed socket is given up long before
 
 _FOREVER = float("inf")
@@ -105,11 +107,14 @@ class Lookups:
         process = self._processes.get((pid, event.owner_comm), event.ts_ns)
         if process is None:
             return None
-        if event.owner_how in _ALIVE:
-            return process if process.existed_at(event.ts_ns) else None
-        if event.owner_how == "close":
-            return process if process.existed_at(event.ts_ns - _ORPHANS_END_NS) else None
-        return None
+        how = event.owner_how
+        if how in _HOLDS or how == "last_user" and event.state in _HELD_STATES:
+            since = event.ts_ns
+        elif how in ("close", "last_user"):
+            since = event.ts_ns - _ORPHANS_END_NS
+        else:
+            return None
+        return process if process.existed_at(since) else None
 
     def _place(self, event: Event, process: Optional[Process]) -> Optional[Place]:
         if self._tree is None:
