@@ -117,7 +117,7 @@ def test_json(lab: Lab, nothing_left_behind: None) -> None:
     with commands.Child(commands.module("--json")) as child:
         child.wait_tracing()
         with connecting(lab.client, V6.dead, 4021) as (client,):
-            child.wait_line("4021")
+            child.wait_line('"dport":4021')
             port = client.getsockname()[1]
         out = ended(child)
     records = [json.loads(line) for line in out]  # nothing but JSON on stdout
