@@ -13,8 +13,12 @@ from lab.link import DEAD4, DEAD6, MAPPED, V4, V6, Lab
 from lab.traffic import connected, connecting
 
 TCP = "meta l4proto tcp"
-LINE = re.compile(r"^\d\d:\d\d:\d\d +- +(?P<ip>[46]) +(?P<local>\S+) +(?P<kind>[RL])> +"
+LINE = re.compile(r"^\d\d:\d\d:\d\d +(?P<pid>\d+|-) +(?P<ip>[46]) +(?P<local>\S+) +(?P<kind>[RL])> +"
                   r"(?P<remote>\S+) +(?P<state>[A-Z0-9_-]+)(?P<rest>.*)$")
+
+
+def bcc(*options: str) -> List[str]:
+    return commands.module("--compat", "bcc", *options)
 
 
 def lines_to(output: List[str], *remotes: str) -> List[Any]:
@@ -33,7 +37,7 @@ def ended(child: commands.Child) -> List[str]:
 
 
 def test_columns_and_lines_as_they_happen(lab: Lab, nothing_left_behind: None) -> None:
-    with commands.Child(commands.module()) as child:
+    with commands.Child(bcc()) as child:
         child.wait_tracing()
         started = time.monotonic()
         with connecting(lab.client, V4.dead, 4001) as (first,), connecting(lab.client, V6.dead, 4002), \
@@ -42,23 +46,43 @@ def test_columns_and_lines_as_they_happen(lab: Lab, nothing_left_behind: None) -
             happened = started + 1.0  # when the kernel sends the first SYN again
             child.wait_line(DEAD4 + ":4001")
             assert time.monotonic() - happened < 1.0, "a line waits in a buffer"
-            child.wait_line("[" + DEAD6 + "]:4002")
+            child.wait_line(DEAD6 + ":4002")
             child.wait_line(DEAD4 + ":4003")
             out = ended(child)
     assert out[0] == "Tracing retransmits ... Hit Ctrl-C to end"
     assert out[1].split() == ["TIME", "PID", "IP", "LADDR:LPORT", "T>", "RADDR:RPORT", "STATE"]
     plain, six, mapped = (lines_to(out, remote)[0] for remote in (
-        DEAD4 + ":4001", "[" + DEAD6 + "]:4002", DEAD4 + ":4003"))
+        DEAD4 + ":4001", DEAD6 + ":4002", DEAD4 + ":4003"))
     assert (plain["ip"], six["ip"], mapped["ip"]) == ("4", "6", "4")
     assert plain["local"] == "{}:{}".format(V4.client, port)
-    assert six["local"].startswith("[" + V6.client + "]:")
+    assert six["local"].startswith(V6.client + ":")
     assert {match["kind"] + match["state"] for match in (plain, six, mapped)} == {"RSYN_SENT"}
+
+
+def test_default_columns(lab: Lab, nothing_left_behind: None) -> None:
+    """What is written into a pipe: every column of the widest terminal."""
+    with commands.Child(commands.module()) as child:
+        child.wait_tracing()
+        with connecting(lab.client, V4.dead, 4005), connecting(lab.client, V6.dead, 4006):
+            child.wait_line(DEAD4 + ":4005")
+            six = child.wait_line("[" + DEAD6 + "]:4006")
+        out = ended(child)
+    four = next(line for line in out if DEAD4 + ":4005" in line)
+    titles = ["TIME", "PID", "COMM", "LADDR:LPORT", "T>", "RADDR:RPORT", "STATE", "REASON", "STALL(ms)", "USER",
+              "NETNS", "WORKLOAD"]
+    assert out[1].split() == titles
+    for line in (four, six):
+        cells = line.split()
+        assert cells[-6:-4] == ["SYN_SENT", "syn"] and cells[-3] == "root"
+        assert 900 < float(cells[-4]) < 2000, "milliseconds since the SYN"
+    starts = [out[1].index(title) for title in titles]
+    assert all(four[start - 1] == " " != four[start] for start in starts[1:]), four
 
 
 @pytest.mark.parametrize("option, shown", [("-4", {"4"}), ("-6", {"6"})])
 def test_family_options(lab: Lab, nothing_left_behind: None, option: str, shown: Any) -> None:
-    remotes = (DEAD4 + ":4011", "[" + DEAD6 + "]:4012", DEAD4 + ":4013")
-    with commands.Child(commands.module(option)) as child:
+    remotes = (DEAD4 + ":4011", DEAD6 + ":4012", DEAD4 + ":4013")
+    with commands.Child(bcc(option)) as child:
         child.wait_tracing()
         counters = Counters(lab.client)
         with connecting(lab.client, V4.dead, 4011), connecting(lab.client, V6.dead, 4012), \
@@ -72,7 +96,7 @@ def test_family_options(lab: Lab, nothing_left_behind: None, option: str, shown:
 
 def test_sequence_and_lossprobe(lab: Lab, nothing_left_behind: None) -> None:
     """A tail loss probe is marked L, the timer's retransmits after it R; all with one SEQ."""
-    with commands.Child(commands.module("-s", "-l")) as child:
+    with commands.Child(bcc("-s", "-l")) as child:
         child.wait_tracing()
         with connected(lab, V4) as (client, _):
             remote = "{}:{}".format(*client.getpeername())
@@ -93,7 +117,7 @@ def test_json(lab: Lab, nothing_left_behind: None) -> None:
     with commands.Child(commands.module("--json")) as child:
         child.wait_tracing()
         with connecting(lab.client, V6.dead, 4021) as (client,):
-            child.wait_line("4021")
+            child.wait_line('"dport":4021')
             port = client.getsockname()[1]
         out = ended(child)
     records = [json.loads(line) for line in out]  # nothing but JSON on stdout
@@ -122,7 +146,7 @@ def test_count(lab: Lab, nothing_left_behind: None) -> None:
 
 
 def test_failed_attempts_show_only_with_verbose(lab: Lab, nothing_left_behind: None) -> None:
-    with commands.Child(commands.module()) as plain, commands.Child(commands.module("-v")) as verbose:
+    with commands.Child(bcc()) as plain, commands.Child(bcc("-v")) as verbose:
         plain.wait_tracing()
         verbose.wait_tracing()
         with connected(lab, V4) as (client, _):
@@ -144,7 +168,7 @@ def test_failed_attempts_show_only_with_verbose(lab: Lab, nothing_left_behind: N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_and_lose_nothing(lab: Lab, nothing_left_behind: None, number: int) -> None:
     """The retransmit that happened just before the signal is still printed."""
-    with commands.Child(commands.module()) as child:
+    with commands.Child(bcc()) as child:
         child.wait_tracing()
         counters = Counters(lab.client)
         with connecting(lab.client, V4.dead, 4041):

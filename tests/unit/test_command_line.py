@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 import pytest
 from retrans_ctypes import __version__, errors
 from retrans_ctypes.cli import exits
+from retrans_ctypes.sinks.columns import COLUMNS
 
 
 class Done(NamedTuple):
@@ -36,7 +37,8 @@ def test_default_command_is_trace(run: Run) -> None:
         done = run(*command, "--duration", "0.1")
         assert done.code == 0
         assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end",
-                            "TIME     PID     IP LADDR:LPORT          T> RADDR:RPORT          STATE"]
+                            "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          "
+                            "STATE        REASON        STALL(ms) USER       NETNS           WORKLOAD"]
         assert done.err == [
             "11 events, 12 segments, 13 failed, 16 filtered, 18 missed, 14 lost (15 segments):"
             " the ring buffer was full",
@@ -49,6 +51,24 @@ def test_verbose_names_the_library_and_shows_failed_attempts(run: Run, stub: Cal
     assert done.err[0] == "libtcpretrans 0.1.0 abi 1, " + stub()
     assert len(done.out) == 2 + 3
     assert all("10.0.0.1:1234        !> 10.0.0.2:80" in line and "ENOBUFS" in line for line in done.out[2:])
+
+
+def test_compat_bcc(run: Run) -> None:
+    header = "TIME     PID     IP LADDR:LPORT          T> RADDR:RPORT          STATE"
+    assert run("--compat", "bcc", "--duration", "0.1").out[1:] == [header]
+    assert run("--compat", "bcc", "-s", "--duration", "0.1").out[1:] == [header + "        SEQ"]
+
+
+def test_columns_are_chosen(run: Run) -> None:
+    assert run("-o", "raddr, pid,workload", "--duration", "0.1").out[1:] == [
+        "RADDR:RPORT          PID     WORKLOAD"]
+    assert run("-s", "--columns", "pid", "--duration", "0.1").out[1:] == ["PID     SEQ"]
+
+
+def test_columns_are_explained_and_need_no_library(run: Run) -> None:
+    done = run("-o", "help", library="/nowhere/lib.so")
+    assert (done.code, done.err) == (0, [])
+    assert [line.split()[0] for line in done.out] == list(COLUMNS)
 
 
 def test_json_has_nothing_but_json_on_stdout(run: Run) -> None:
@@ -77,12 +97,27 @@ def test_failed_attempts_are_never_counted(run: Run) -> None:
 
 @pytest.mark.parametrize("arguments", [
     ["--no-such"], ["-4", "-6"], ["--duration", "0"], ["--duration", "-1"], ["--duration", "soon"],
-    ["--duration", "inf"], ["no-such"], ["demo", "--json"], ["trace", "trace"],
+    ["--duration", "inf"], ["-o", "pid", "--compat", "bcc"], ["--compat", "perl"], ["no-such"], ["demo", "--json"], ["trace", "trace"],
 ], ids=" ".join)
 def test_wrong_usage_is_one_sentence(run: Run, arguments: List[str]) -> None:
     done = run(*arguments)
     assert (done.code, done.out, len(done.err)) == (2, [], 1)
     assert "--help" in done.err[0]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["-o", "pid", "--json"], ["--compat", "bcc", "--json"], ["-c", "-o", "pid"], ["-c", "--compat", "bcc"],
+], ids=" ".join)
+def test_columns_are_for_lines_of_text(run: Run, arguments: List[str]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out, len(done.err)) == (2, [], 1) and "--json" in done.err[0]
+
+
+@pytest.mark.parametrize("columns", ["", ",", "time,", "nonsense", "time,pid nonsense", "TIME"])
+def test_a_column_that_is_not_there(run: Run, columns: str) -> None:
+    done = run("-o", columns)
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert "-o help" in done.err[0]
 
 
 def test_help_names_commands_options_and_exit_codes(run: Run) -> None:

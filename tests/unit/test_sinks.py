@@ -1,18 +1,26 @@
 """What the sinks write, character by character."""
 import errno
 import json
+import os
 import socket
 import time
 from typing import Any, List
 
 import pytest
 from fake_library import event
+from places import REPOSITORY
 from retrans_ctypes.clock import WallClock
-from retrans_ctypes.event import Event
+from retrans_ctypes.errors import UsageError
+from retrans_ctypes.event import KNOWN_OWNER, Event
+from retrans_ctypes.sinks.columns import (
+    COLUMNS, Column, bcc_columns, chosen_columns, columns, default_columns, describe, names_shown,
+)
 from retrans_ctypes.sinks.count import NdjsonFlowCounts, TextFlowCounts
 from retrans_ctypes.sinks.ndjson import NdjsonSink
 from retrans_ctypes.sinks.output import Output
-from retrans_ctypes.sinks.text import TextSink, bcc_columns
+from retrans_ctypes.sinks.printable import printable
+from retrans_ctypes.sinks.text import TextSink
+from retrans_ctypes.workload import Workload
 
 
 class Paper(Output):
@@ -32,11 +40,24 @@ class StillClock(WallClock):
         self._offset = 1700000000.0
 
 
+ALL = (1 << 64) - 1
+
+
+class Found:
+    """Lookups that found this."""
+
+    def __init__(self, **names: Any) -> None:
+        self._workload = Workload([names.get(field.name) for field in Workload.FIELDS])
+
+    def workload(self, event: Event) -> Workload:
+        return self._workload
+
+
 SYN = event(ts_ns=123456789, saddr=bytes([10, 0, 0, 1]), daddr=bytes([10, 0, 0, 2]), sport=40000, dport=80,
-            state=2, reason=4, seq=4294967295, segs=1)
+            state=2, reason=4, seq=4294967295, segs=1, known=ALL & ~KNOWN_OWNER)
 PROBE = event(saddr=bytes([10, 0, 0, 1]), daddr=bytes([10, 0, 0, 2]), sport=1, dport=2, reason=3, segs=2)
 SIX = event(family=6, saddr=socket.inet_pton(socket.AF_INET6, "2001:db8:1111:2222:3333:4444:5555:6666"),
-            daddr=socket.inet_pton(socket.AF_INET6, "::1"), sport=65535, dport=443)
+            daddr=socket.inet_pton(socket.AF_INET6, "::1"), sport=65535, dport=443, owner_pid=4194304)
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +70,12 @@ def utc(monkeypatch: Any) -> Any:
 
 
 def text_of(*events: Event, **options: bool) -> List[str]:
+    return text_in(bcc_columns(**options), *events)
+
+
+def text_in(shown: List[Column], *events: Event, **found: Any) -> List[str]:
     paper = Paper()
-    sink = TextSink(paper, bcc_columns(**options), StillClock())
+    sink = TextSink(paper, shown, StillClock(), Found(**found))  # type: ignore[arg-type]
     sink.start()
     sink.write_all(events)
     assert all(line == line.rstrip() for line in paper.flushed)
@@ -62,7 +87,7 @@ def test_text_is_what_bcc_users_know() -> None:
         "Tracing retransmits ... Hit Ctrl-C to end",
         "TIME     PID     IP LADDR:LPORT          T> RADDR:RPORT          STATE",
         "22:13:20 -       4  10.0.0.1:40000       R> 10.0.0.2:80          SYN_SENT",
-        "22:13:20 -       6  [2001:db8:1111:2222:3333:4444:5555:6666]:65535 R> [::1]:443            ESTABLISHED",
+        "22:13:20 4194304 6  2001:db8:1111:2222:3333:4444:5555:6666:65535 R> ::1:443              ESTABLISHED",
     ]
 
 
@@ -80,6 +105,109 @@ def test_loss_probes_are_marked_when_asked() -> None:
     assert " R> " in text_of(SYN, probes=True)[2]
 
 
+OWNED = event(saddr=bytes([10, 0, 0, 1]), daddr=bytes([10, 0, 0, 2]), sport=40000, dport=80, reason=6, owner_pid=4321,
+              owner_comm=b"tmux: server", stall_us=203456, uid=33, netns=4026532000)
+
+
+@pytest.mark.parametrize("width, header, line", [
+    (80, "TIME     PID     COMM            RADDR:RPORT          REASON        STALL(ms)",
+     "22:13:20 4321    tmux: server    10.0.0.2:80          loss_recovery 203.456"),
+    (120, "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          STATE        REASON        STALL(ms)",
+     "22:13:20 4321    tmux: server    10.0.0.1:40000       R> 10.0.0.2:80          ESTABLISHED  loss_recovery 203.456"),
+    (150, "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          STATE        REASON        STALL(ms)"
+     " WORKLOAD",
+     "22:13:20 4321    tmux: server    10.0.0.1:40000       R> 10.0.0.2:80          ESTABLISHED  loss_recovery 203.456"
+     "   shop/cart"),
+    (None, "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          STATE        REASON        STALL(ms)"
+     " USER       NETNS           WORKLOAD",
+     "22:13:20 4321    tmux: server    10.0.0.1:40000       R> 10.0.0.2:80          ESTABLISHED  loss_recovery 203.456"
+     "   web        4026532000      shop/cart"),
+])
+def test_default_columns(width: Any, header: str, line: str) -> None:
+    found = {"user": "web", "pod_uid": "1", "pod_namespace": "shop", "pod_name": "cart"}
+    assert text_in(columns(default_columns(width)), OWNED, **found)[1:] == [header, line]
+    assert len(header) <= (width or 1000)
+
+
+@pytest.mark.parametrize("width", [0, 20, 79, 80, 100, 119, 120, 149, 150, 174, 175, 200, 1000])
+def test_default_columns_fit(width: int) -> None:
+    """With every cell as wide as its column, but the last one, which may be cut by the terminal."""
+    shown = columns(default_columns(width))
+    widths = [column.width for column in shown]
+    assert sum(widths) + len(widths) - 1 <= max(width, 80)
+    assert all(len(column.title) <= column.width for column in COLUMNS.values())
+
+
+@pytest.mark.parametrize("found, cell", [
+    ({}, "-"),
+    ({"cgroup": "/a"}, "/a"),
+    ({"cgroup": "/a.service", "unit": "a.service"}, "a.service"),
+    ({"unit": "docker-c.scope", "container_id": "0123456789abcdef", "runtime": "docker"}, "docker:0123456789ab"),
+    ({"container_id": "0123456789abcdef"}, "?:0123456789ab"),
+    ({"container_id": "0123456789abcdef", "pod_uid": "8e7f"}, "8e7f"),
+    ({"pod_uid": "8e7f", "pod_namespace": "shop", "pod_name": "cart"}, "shop/cart"),
+])
+def test_the_most_telling_name(found: Any, cell: str) -> None:
+    assert text_in(columns(["workload"]), SYN, **found)[2] == cell
+
+
+@pytest.mark.parametrize("found, cell", [
+    ({}, "7"), ({"netns_pid": 9}, "pid:9"), ({"netns_name": "blue"}, "blue"),
+])
+def test_network_namespace(found: Any, cell: str) -> None:
+    assert text_in(columns(["netns"]), event(netns=7), **found)[2] == cell
+
+
+def test_all_columns_know_the_unknown() -> None:
+    """Nothing known: a dash or an address, and never 0 or None."""
+    cells = text_in(columns(COLUMNS), event(known=0, sport=1, dport=1))[2].split()
+    assert len(cells) == len(COLUMNS) and not {"0", "None", "0.000"} & set(cells)
+
+
+def test_what_a_column_shows_is_looked_up() -> None:
+    """A column that shows a name says so; else it would never be there."""
+    every = {field.name: "name-" + field.name for field in Workload.FIELDS}
+    for name, column in COLUMNS.items():
+        others = {field: None if field in column.names else value for field, value in every.items()}
+        assert text_in([column], SYN, **others) == text_in([column], SYN), name
+        assert (text_in([column], SYN, **every) != text_in([column], SYN)) == bool(column.names), name
+    assert set(names_shown(columns(COLUMNS))) == set(every)
+
+
+HOSTILE = "a\x1b[2J\r\n\x7f\x9b\u202egnp\u2028\u200b\ud800\U000e0001"
+
+
+def test_nothing_hostile_reaches_the_terminal() -> None:
+    shown = columns(["comm", "cgroup", "unit", "container", "pod", "workload", "netns", "user", "cmdline"])
+    found = {field.name: HOSTILE for field in Workload.FIELDS}
+    line = text_in(shown, event(owner_comm=b"\x1b]0;x\x07\n\xff"), **found)[2]
+    assert line.isprintable() and "\\x1b[2J\\x0d\\x0a\\x7f\\x9b\\u202egnp\\u2028\\u200b" in line
+    assert line.startswith("\\x1b]0;x\\x07\\x0a\\xff ")
+
+
+def test_printable() -> None:
+    assert printable("plain \u00fc\u20ac\U0001f600 \\x") == "plain \u00fc\u20ac\U0001f600 \\x"
+    assert printable(HOSTILE).isprintable()
+    assert printable("\ud800\U000e0001") == "\\ud800\\U000e0001"
+
+
+def test_columns_are_documented() -> None:
+    assert [line.split(None, 1) for line in describe().splitlines()] == [
+        [name, column.doc] for name, column in COLUMNS.items()]
+    with open(os.path.join(REPOSITORY, "docs", "columns.md"), encoding="utf-8") as file:
+        text = file.read()
+    for name, column in COLUMNS.items():
+        assert "| `%s` | %s | %s |\n" % (name, column.title, column.doc) in text
+    assert text.count("\n| `") == len(COLUMNS)
+
+
+def test_choosing_columns() -> None:
+    assert chosen_columns("pid, comm") == ["pid", "comm"]
+    with pytest.raises(UsageError, match="x1b"):
+        chosen_columns("\x1b[2J")
+    assert [column.title for column in columns(["seq", "pid"], sequence=True)] == ["SEQ", "PID"]
+
+
 @pytest.mark.parametrize("probes", [False, True])
 def test_failed_attempts_are_marked_and_named(probes: bool) -> None:
     failed = event(err=-errno.EHOSTUNREACH, reason=3)
@@ -91,7 +219,7 @@ def test_failed_attempts_are_marked_and_named(probes: bool) -> None:
 
 def test_ndjson() -> None:
     paper = Paper()
-    sink = NdjsonSink(paper, StillClock())
+    sink = NdjsonSink(paper, StillClock(), Found(pod_name="a\x1b\n\"\u20ac"))  # type: ignore[arg-type]
     sink.start()
     sink.write_all([SYN, event(known=0)])
     sink.finish()
@@ -102,7 +230,9 @@ def test_ndjson() -> None:
                         ("reason", "syn"), ("seq", 4294967295), ("err", 0)):
         assert known[name] == value
     assert unknown["netns"] is None and unknown["reason"] is None and unknown["segs"] is None
-    assert set(known) == set(unknown) == {"type", "time"} | {field.name for field in Event.FIELDS if field.public}
+    assert known["pod_name"] == "a\x1b\n\"\u20ac" and known["pod_uid"] is None
+    assert set(known) == set(unknown) == {"type", "time"} | {
+        field.name for field in Event.FIELDS + Workload.FIELDS if field.public}
     assert all(line.isascii() if hasattr(line, "isascii") else True for line in paper.flushed)
 
 
@@ -149,7 +279,7 @@ def test_time_rounds_without_overflow(ts_ns: int, text: str) -> None:
 def test_text_is_flushed_by_batch(tmp_path: Any) -> None:
     """Nothing stays behind in a buffer, whatever stdout is."""
     with open(str(tmp_path / "out"), "w+b") as file:
-        sink = TextSink(Output(file.fileno(), "out"), bcc_columns(), StillClock())
+        sink = TextSink(Output(file.fileno(), "out"), bcc_columns(), StillClock(), Found())  # type: ignore[arg-type]
         sink.start()
         sink.write_all([SYN])
         with open(file.name, "rb") as other:

@@ -8,12 +8,14 @@ from typing import Callable, List
 
 from ..clock import WallClock
 from ..event import Event
+from ..sinks.columns import columns, default_columns, names_shown
 from ..sinks.output import Output
-from ..sinks.text import TextSink, bcc_columns
+from ..sinks.text import TextSink
 from ..tracer import Tracer
+from ..workload import Lookups
 from .follow import follow, tell
 from .namespaces import LOSS_PERCENT, LossyPair
-from .options import Parser, seconds
+from .options import Parser, seconds, terminal_width
 from .signals import StopSignals
 
 _PORT = 5201
@@ -24,8 +26,10 @@ _QUIET = 0.5  # seconds that tracing goes on after the traffic, so that both cou
 def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     output = Output()
-    sink = TextSink(output, bcc_columns(), WallClock())
-    with StopSignals() as signals, Tracer() as tracer, LossyPair() as pair:
+    shown = columns(default_columns(terminal_width()))
+    with Lookups(names=names_shown(shown)) as lookups, StopSignals() as signals, \
+            Tracer() as tracer, LossyPair() as pair:
+        sink = TextSink(output, shown, WallClock(), lookups)
         signals.stop_with(tracer.stop)
         introduce(pair, options.duration)
         start_traffic(pair, options.duration)

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from typing import Any, NoReturn, Optional
 
 from ..errors import UsageError
@@ -32,6 +33,14 @@ def say(text: str) -> None:
     output = Output()
     output.line(text.rstrip())
     output.flush()
+
+
+def terminal_width() -> Optional[int]:
+    """How wide the terminal on stdout is, None where there is none."""
+    try:
+        return os.get_terminal_size(1).columns if os.isatty(1) else None
+    except OSError:
+        return None
 
 
 def seconds(text: str) -> float:

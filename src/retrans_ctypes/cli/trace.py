@@ -1,21 +1,25 @@
 """``trace``, the command that runs when none is named."""
 
 import argparse
-from typing import Callable, List
+from typing import Callable, List, Optional
 
 from .. import __version__
 from ..clock import WallClock
-from ..errors import LibraryError
+from ..errors import LibraryError, UsageError
 from ..event import Event
 from ..filters import Filter
 from ..sinks import Sink
+from ..sinks.columns import (
+    MARKED, Column, bcc_columns, chosen_columns, columns, default_columns, describe, names_shown,
+)
 from ..sinks.count import NdjsonFlowCounts, TextFlowCounts
 from ..sinks.ndjson import NdjsonSink, encode
 from ..sinks.output import Output
-from ..sinks.text import BANNER, TextSink, bcc_columns
+from ..sinks.text import BANNER, TextSink
 from ..tracer import Tracer
+from ..workload import Lookups
 from .follow import follow, summary, tell
-from .options import Parser, say, seconds
+from .options import Parser, say, seconds, terminal_width
 from .signals import StopSignals
 
 
@@ -23,15 +27,20 @@ def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     if options.version:
         return show_version()
+    if options.columns == "help":
+        say(describe())
+        return 0
     output = Output()
-    with StopSignals() as signals, Tracer(filter=Filter(family=options.family)) as tracer:
+    shown = shown_columns(options, terminal_width())
+    with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(filter=Filter(family=options.family)) as tracer:
         signals.stop_with(tracer.stop)
         if options.verbose:
             tell("libtcpretrans %s" % tracer.library_version())
         if options.json:
             tell(BANNER)
         try:
-            follow(tracer, make_sink(options, output), output, wanted(options), options.duration)
+            sink = make_sink(options, output, shown, lookups)
+            follow(tracer, sink, output, wanted(options), options.duration)
         finally:
             tell(summary(tracer.stats()))
             ledger = tracer.ledger()
@@ -57,13 +66,36 @@ def wanted(options: argparse.Namespace) -> Callable[[Event], bool]:
     return lambda event: options.verbose or not event.failed
 
 
-def make_sink(options: argparse.Namespace, output: Output) -> Sink:
+def shown_columns(options: argparse.Namespace, width: Optional[int]) -> List[Column]:
+    if (options.json or options.count) and (options.compat or options.columns is not None):
+        raise UsageError("-o and --compat choose the columns of text lines, so they go with neither"
+                         " --json, which has every field, nor -c")
+    if options.compat:
+        return bcc_columns(options.sequence, options.lossprobe)
+    if options.columns is not None:
+        names = chosen_columns(options.columns)
+    elif options.verbose or options.lossprobe:
+        names = default_columns(width and max(width, MARKED))
+    else:
+        names = default_columns(width)
+    return columns(names, options.sequence, options.lossprobe)
+
+
+def lookups_for(options: argparse.Namespace, shown: List[Column]) -> Lookups:
+    """Lookups of what is going to be shown, and of nothing else."""
+    if options.count:
+        return Lookups(names=())
+    return Lookups() if options.json else Lookups(names=names_shown(shown))
+
+
+def make_sink(
+    options: argparse.Namespace, output: Output, shown: List[Column], lookups: Lookups,
+) -> Sink:
     if options.count:
         return NdjsonFlowCounts(output) if options.json else TextFlowCounts(output)
     if options.json:
-        return NdjsonSink(output, WallClock())
-    columns = bcc_columns(sequence=options.sequence, probes=options.lossprobe)
-    return TextSink(output, columns, WallClock())
+        return NdjsonSink(output, WallClock(), lookups)
+    return TextSink(output, shown, WallClock(), lookups)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,6 +110,11 @@ def parser() -> argparse.ArgumentParser:
                         help="count for each flow, and print the counts at the end")
     result.add_argument("-l", "--lossprobe", action="store_true",
                         help="mark tail loss probes with L")
+    look = result.add_mutually_exclusive_group()
+    look.add_argument("-o", "--columns", metavar="LIST",
+                      help="columns to show, such as time,pid,comm,raddr; 'help' lists all")
+    look.add_argument("--compat", choices=["bcc"],
+                      help="the columns of bcc's tcpretrans; PID is the socket's owner")
     result.add_argument("--json", action="store_true", help="one JSON object a line (NDJSON)")
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     result.add_argument("-v", "--verbose", action="store_true",
