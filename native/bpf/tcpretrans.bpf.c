@@ -112,7 +112,9 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	fill_buffer(event, skb);
 	fill_congestion(event, tp);
 	fill_bytes(event, tp);
-	fill_stall(event, memory);
+	fill_stall(event, tp, skb, memory);
+	if (memory)
+		expect(memory, next_in_queue(number_at(&ctx[1])));
 	event->reason = reason_of(tp, skb, memory, event->ts_ns);
 	event->known |= TCPRETRANS_KNOWN_SOCK;
 	submit(count, event);
@@ -208,8 +210,12 @@ int BPF_PROG(on_cong_state_set, struct sock *sk, __u8 ca_state)
 		return 0;
 	memory = remember(sk);
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (memory && tp)
-		notice_loss(memory, sk, ca_state == TCP_CA_LOSS && !lost_by_mtu(tp));
+	if (!memory || !tp)
+		return 0;
+	expect(memory, leftmost(number_at(&sk->tcp_rtx_queue.rb_node)));
+	memory->reverted = false;
+	if (ca_state == TCP_CA_LOSS)
+		notice_loss(memory, tp);
 	return 0;
 }
 
