@@ -13,20 +13,29 @@ static __always_inline bool nothing_to_undo(const struct tcp_sock *tp)
 	return !tp->prior_ssthresh && !tp->undo_marker;
 }
 
+/* Fast Open data that the SYN-ACK did not acknowledge is sent again in the same way as what was too
+ * big; the SYN is all that was acknowledged by then. */
+static __always_inline bool refused_in_syn(const struct tcp_sock *tp)
+{
+	return BPF_CORE_READ_BITFIELD(tp, syn_data) && tp->bytes_acked <= 1;
+}
+
 /* To be asked while the state still is the old one. tcp_simple_retransmit() does nothing to the
  * state where it is Loss already. The retransmission timer is not pending while its handler runs;
  * that handler is also called by tcp_ld_RTO_revert(), with the timer pending, but then from Loss. */
-static __always_inline bool is_mtu_reduced(const struct tcp_sock *tp)
+static __always_inline __u8 loss_cause(const struct tcp_sock *tp)
 {
 	const struct inet_connection_sock *icsk = &tp->inet_conn;
 
-	return BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) != TCP_CA_LOSS && icsk->icsk_pending &&
-	       nothing_to_undo(tp);
+	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_LOSS || !icsk->icsk_pending ||
+	    !nothing_to_undo(tp))
+		return LOSS_BY_TIMER;
+	return refused_in_syn(tp) ? LOSS_NOT_SEEN : LOSS_BY_MTU;
 }
 
 static __always_inline void notice_loss(struct socket_memory *memory, const struct tcp_sock *tp)
 {
-	memory->loss_cause = is_mtu_reduced(tp) ? LOSS_BY_MTU : LOSS_BY_TIMER;
+	memory->loss_cause = loss_cause(tp);
 	memory->loss_mss = tp->mss_cache;
 	memory->reverted = memory->loss_cause == LOSS_BY_TIMER && tp->inet_conn.icsk_pending;
 	memory->noticed_ns = bpf_ktime_get_ns();

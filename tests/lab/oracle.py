@@ -68,6 +68,12 @@ def called(stack: Tuple[int, ...], known: Dict[Tuple[int, ...], FrozenSet[str]] 
 MTU = {"tcp_simple_retransmit", "tcp_v4_mtu_reduced", "tcp_v6_mtu_reduced"}
 ICMP = {"tcp_v4_err", "tcp_v6_err"}
 
+# What the queue is walked for when a loss was found: an ACK, reordering that took too long, room
+# in the device. The end of a handshake also does it, for data that the SYN carried in vain; that is
+# none of our reasons.
+LOSS_FOUND = {"tcp_ack", "tcp_rack_reo_timeout", "tcp_tsq_handler", "tcp_tsq_write", "tcp_release_cb",
+              "tcp_tsq_workfn", "tcp_tasklet_func"}
+
 
 def is_timeout(functions: FrozenSet[str]) -> bool:
     return bool(functions & {"tcp_retransmit_timer", "tcp_ld_RTO_revert"})
@@ -85,7 +91,7 @@ def reason_of(record: Record, functions: FrozenSet[str], lost_by_mtu: bool) -> O
         return "tlp"
     if by_mtu(functions):
         return "pmtu"
-    if "tcp_xmit_retransmit_queue" not in functions:
+    if "tcp_xmit_retransmit_queue" not in functions or not functions & LOSS_FOUND:
         return None
     if record.ca_state != LOSS:
         return "fast"
@@ -161,6 +167,8 @@ class Oracle:
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         _, self.last_words = self.process.communicate()
+        if kind:
+            self.output.close()
 
     @property
     def missed(self) -> int:
