@@ -24,8 +24,9 @@ LOADS = [
     Load(30, flows=32, ends=V6, control="reno"),
     Load(100, flows=64, ends=V4, sack=False),
     Load(20, flows=4, ends=MAPPED, control="bbr", offload=False),
+    Load(100, flows=32, marked=100),
 ]
-EVENTS = 12000 if TRUTH else 2200  # of each load
+EVENTS = 12000 if TRUTH else 2000  # of each load
 
 # Targets for `stall_us`, by what the event says.
 P50_US, P99_US = 10, 1000

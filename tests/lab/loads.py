@@ -23,28 +23,35 @@ class Load(NamedTuple):
     control: str = "cubic"
     sack: bool = True
     offload: bool = True    # segments are cut by the device, not by TCP
+    marked: int = 0         # of a thousand packets, those a router marks instead of losing them (ECN)
 
     @property
     def name(self) -> str:
-        return "{}-{}‰-{}flows-{}{}{}".format(
+        return "{}-{}‰-{}flows-{}{}{}{}".format(
             self.ends.name, self.per_mille, self.flows, self.control,
-            "" if self.sack else "-nosack", "" if self.offload else "-nogso")
+            "" if self.sack else "-nosack", "" if self.offload else "-nogso",
+            "-ecn" if self.marked else "")
 
 
 def prepare(lab: Lab, load: Load) -> None:
     """Make the link what `load` says. Timers are short, so that a bad link is not a slow one."""
 
-    def set_sack() -> None:
-        with open("/proc/sys/net/ipv4/tcp_sack", "w") as setting:
-            setting.write(str(int(load.sack)))
+    def set_options() -> None:
+        for name, value in (("tcp_sack", load.sack), ("tcp_ecn", load.marked > 0)):
+            with open("/proc/sys/net/ipv4/" + name, "w") as setting:
+                setting.write(str(int(value)))
 
     for namespace in (lab.client, lab.server):
-        namespace.inside(set_sack)
+        namespace.inside(set_options)
         namespace.run(["ethtool", "-K", lab.device, "tso", "on" if load.offload else "off",
                        "gso", "on" if load.offload else "off"])
     lab.client.ip("route replace 10.77.0.0/24 dev {} src 10.77.0.1 rto_min 5ms".format(lab.device),
                   "route replace fd77::/64 dev {} metric 256 rto_min 5ms".format(lab.device))
     lab.drop(lab.server, "meta l4proto tcp numgen random mod 1000 < {}".format(load.per_mille))
+    if load.marked:
+        lab.server.nft("table inet router {{ chain input {{ type filter hook input priority -1; "
+                       "meta l4proto tcp ip ecn != not-ect numgen random mod 1000 < {} "
+                       "ip ecn set ce; }}; }}".format(load.marked))
 
 
 class Sink:
