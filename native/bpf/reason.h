@@ -53,16 +53,23 @@ static __always_inline bool just_reverted(struct socket_memory *memory, const st
 	return just;
 }
 
-/* In Loss, acknowledgements make room to go on. But where the path shrank meanwhile, or nobody
- * saw what the loss came from, it may also be that. */
-static __always_inline __u8 reason_in_loss(const struct tcp_sock *tp,
+/* Where nobody saw what the loss came from, it may have been a smaller path, and the head of the
+ * queue alone may be what tcp_ld_RTO_revert() sends. */
+static __always_inline bool doubtful(const struct tcp_sock *tp, __u32 seq)
+{
+	return nothing_to_undo(tp) || (seq == tp->snd_una && !tp->retrans_out);
+}
+
+/* In Loss, acknowledgements make room to go on. But where the path shrank meanwhile, it may also be
+ * that. */
+static __always_inline __u8 reason_in_loss(const struct tcp_sock *tp, __u32 seq,
 					   const struct socket_memory *memory)
 {
 	__u8 cause = memory ? memory->loss_cause : LOSS_NOT_SEEN;
 
 	if (cause == LOSS_BY_MTU)
 		return TCPRETRANS_REASON_PMTU;
-	if (cause == LOSS_BY_TIMER ? tp->mss_cache < memory->loss_mss : nothing_to_undo(tp))
+	if (cause == LOSS_BY_TIMER ? tp->mss_cache < memory->loss_mss : doubtful(tp, seq))
 		return TCPRETRANS_REASON_UNKNOWN;
 	return TCPRETRANS_REASON_LOSS_RECOVERY;
 }
@@ -85,7 +92,7 @@ static __always_inline __u8 reason_of(const struct tcp_sock *tp, const struct sk
 		return TCPRETRANS_REASON_TLP;
 	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) != TCP_CA_LOSS)
 		return TCPRETRANS_REASON_FAST;
-	return reason_in_loss(tp, memory);
+	return reason_in_loss(tp, cb->seq, memory);
 }
 
 #endif

@@ -3,9 +3,6 @@
 #ifndef SOCKET_MEMORY_H
 #define SOCKET_MEMORY_H
 
-/* How many buffers are remembered that may be sent again next. */
-#define EXPECTED 2
-
 /* What made the kernel take everything for lost (TCP_CA_Loss). */
 enum loss_cause {
 	LOSS_NOT_SEEN = 0,
@@ -13,22 +10,16 @@ enum loss_cause {
 	LOSS_BY_MTU   = 2, /* tcp_simple_retransmit */
 };
 
-struct waiting_buffer {
-	__u64 since_ns; /* when it was last sent; 0 = no buffer */
-	__u32 seq;
-	__u32 reserved;
-};
-
 struct socket_memory {
-	__u32 counted;    /* total_retrans when we last looked */
-	bool looked;      /* `counted` means something */
-	bool reverted;    /* an ICMP error just made the timer run out; the event is still to come */
-	__u8 loss_cause;  /* enum loss_cause */
+	__u32 counted;           /* total_retrans when we last looked */
+	bool looked;             /* `counted` means something */
+	bool reverted;           /* an ICMP error just made the timer run out; the event is to come */
+	__u8 loss_cause;         /* enum loss_cause */
 	__u8 reserved;
-	__u32 loss_mss;   /* mss when that was */
-	__u32 reserved2;
-	__u64 noticed_ns; /* when that was */
-	struct waiting_buffer waiting[EXPECTED];
+	__u64 noticed_ns;        /* when everything was last taken for lost */
+	__u32 loss_mss;          /* mss at that time */
+	__u32 waiting_seq;       /* first of the data that is likely sent again next */
+	__u64 waiting_since_ns;  /* when that was last sent; 0 = not known */
 };
 
 struct {

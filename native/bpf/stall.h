@@ -5,7 +5,7 @@
  * known before. There are two moments to learn it: when the kernel changes the congestion state,
  * just before it retransmits (tcp_enter_loss, tcp_enter_recovery); and at the event of the buffer
  * before, since buffers are sent again in the order of the queue. Whatever is sent again makes an
- * event, so what was learnt last holds until then.
+ * event, so what was learnt last holds until then. What comes out of order stays unknown.
  */
 #ifndef STALL_H
 #define STALL_H
@@ -13,8 +13,8 @@
 /* Height of a red-black tree of 65,000 buffers. */
 #define TREE_HEIGHT 32
 
-/* Buffers looked at to find those that may be sent again next. */
-#define LOOK_AHEAD 8
+/* Buffers looked at to find the one that may be sent again next. */
+#define LOOK_AHEAD 4
 
 /* Buffers are passed as numbers, so that the verifier looks at these functions once and not once
  * in each loop around them. rbnode lies at the start of a buffer. */
@@ -54,32 +54,23 @@ __noinline __u64 next_in_queue(__u64 node)
 	return 0;
 }
 
-/* Remember, of the buffers from `node` on, those that the peer lacks and that were not sent again
- * yet: one of them comes next. */
+/* Remember the first buffer from `node` on that the peer lacks and that was not sent again yet: it is
+ * likely the next one. */
 static __always_inline void expect(struct socket_memory *memory, __u64 node)
 {
-	__u32 found = 0;
-
-	__builtin_memset(memory->waiting, 0, sizeof(memory->waiting));
-	for (int i = 0; i < LOOK_AHEAD && node && found < EXPECTED; i++) {
+	memory->waiting_since_ns = 0;
+	if (!bpf_core_field_exists(struct sk_buff, skb_mstamp_ns))
+		return;
+	for (int i = 0; i < LOOK_AHEAD && node; i++, node = next_in_queue(node)) {
 		const struct sk_buff *skb = (const void *)node;
 		const struct tcp_skb_cb *cb = (const void *)&skb->cb;
 
-		if (!(BPF_CORE_READ(cb, sacked) & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS))) {
-			memory->waiting[found].seq = BPF_CORE_READ(cb, seq);
-			memory->waiting[found].since_ns = BPF_CORE_READ(skb, skb_mstamp_ns);
-			found++;
-		}
-		node = next_in_queue(node);
+		if (BPF_CORE_READ(cb, sacked) & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS))
+			continue;
+		memory->waiting_seq = BPF_CORE_READ(cb, seq);
+		memory->waiting_since_ns = BPF_CORE_READ(skb, skb_mstamp_ns);
+		return;
 	}
-}
-
-static __always_inline __u64 expected_since(const struct socket_memory *memory, __u32 seq)
-{
-	for (int i = 0; i < EXPECTED; i++)
-		if (memory->waiting[i].seq == seq)
-			return memory->waiting[i].since_ns;
-	return 0;
 }
 
 /* For a probe no state changes. But a buffer that was sent when nothing was in flight leaves its
@@ -112,9 +103,9 @@ static __always_inline void fill_stall(struct tcpretrans_event *event, const str
 	if (!bpf_core_field_exists(skb->skb_mstamp_ns))
 		return;
 	now = sent_at(event, skb, memory);
-	if (memory)
-		since = expected_since(memory, event->seq);
-	if (!since)
+	if (memory && memory->waiting_seq == event->seq)
+		since = memory->waiting_since_ns;
+	if (!since && event->reason == TCPRETRANS_REASON_TLP)
 		since = since_idle(tp, event->seq);
 	if (!since || now < since)
 		return;

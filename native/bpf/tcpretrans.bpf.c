@@ -100,6 +100,8 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (err)
 		ADD(count->failed_segs, segs);
 	event = begin(count, &sk->__sk_common, err ? 0 : segs);
+	if (memory && (skipped || !event))
+		memory->waiting_since_ns = 0;
 	if (!event)
 		return 0;
 	event->kind = TCPRETRANS_KIND_SKB;
@@ -112,10 +114,10 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	fill_buffer(event, skb);
 	fill_congestion(event, tp);
 	fill_bytes(event, tp);
+	event->reason = reason_of(tp, skb, memory, event->ts_ns);
 	fill_stall(event, tp, skb, memory);
 	if (memory)
 		expect(memory, next_in_queue(number_at(&ctx[1])));
-	event->reason = reason_of(tp, skb, memory, event->ts_ns);
 	event->known |= TCPRETRANS_KNOWN_SOCK;
 	submit(count, event);
 	return 0;

@@ -26,7 +26,7 @@ LOADS = [
     Load(20, flows=4, ends=MAPPED, control="bbr", offload=False),
     Load(100, flows=32, marked=100),
 ]
-EVENTS = 12000 if TRUTH else 2000  # of each load
+EVENTS = 10000 if TRUTH else 2000  # of each load
 
 # Targets for `stall_us`, by what the event says.
 P50_US, P99_US = 10, 1000

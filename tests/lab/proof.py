@@ -11,7 +11,8 @@ from .oracle import Oracle
 from .seen import Seen
 
 RING_BYTES = 32 << 20
-PATIENCE = 60.0
+PATIENCE = 30.0        # seconds to wait for anything
+PATIENCE_EACH = 0.03   # more of them for each event of a load
 
 
 class Proof(NamedTuple):
@@ -28,7 +29,7 @@ class Proof(NamedTuple):
 
 
 def collect(seen: Seen, lab: Lab, events: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE + PATIENCE_EACH * events
     mine = 0
     while mine < events:
         assert time.monotonic() < deadline, "only {} of {} events came".format(mine, events)
