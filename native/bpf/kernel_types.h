@@ -68,6 +68,8 @@ enum {
 #define TCP_CA_LOSS          4
 #define TCPHDR_SYN           0x02
 #define TCPHDR_ACK           0x10
+#define TCPCB_SACKED_ACKED   0x01
+#define TCPCB_SACKED_RETRANS 0x02
 #define TCPCB_LOST           0x04
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -139,6 +141,8 @@ struct sock_cgroup_data___tagged { /* before 5.15: a pointer, or v1 data where b
 };
 
 struct rb_node {
+	unsigned long __rb_parent_color;
+	struct rb_node *rb_right;
 	struct rb_node *rb_left;
 };
 
@@ -189,6 +193,8 @@ struct tcp_sock {
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 	__u64 bytes_acked;
+	__u8 syn_data: 1;
+	__u64 first_tx_mstamp;
 	__u64 delivered_mstamp;
 };
 

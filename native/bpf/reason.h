@@ -3,20 +3,75 @@
 #ifndef REASON_H
 #define REASON_H
 
-/* tcp_enter_loss() keeps the old threshold to return to; tcp_simple_retransmit(), which answers an
- * ICMP 'fragmentation needed', has none. */
-static __always_inline bool lost_by_mtu(const struct tcp_sock *tp)
+/* An event that belongs to a change of state comes right after it. */
+#define AT_ONCE_NS 1000000
+
+/* tcp_simple_retransmit(), which answers an ICMP 'fragmentation needed', leaves no old threshold and
+ * no place to return to. tcp_enter_loss() does as well, but only after tcp_enter_cwr(). */
+static __always_inline bool nothing_to_undo(const struct tcp_sock *tp)
 {
 	return !tp->prior_ssthresh && !tp->undo_marker;
 }
 
-static __always_inline bool just_timed_out(struct socket_memory *memory, __u64 now)
+/* Fast Open data that the SYN-ACK did not acknowledge is sent again in the same way as what was too
+ * big; the SYN is all that was acknowledged by then. */
+static __always_inline bool refused_in_syn(const struct tcp_sock *tp)
 {
-	bool just = memory && memory->timed_out && now - memory->noticed_ns < AT_ONCE_NS;
+	return BPF_CORE_READ_BITFIELD(tp, syn_data) && tp->bytes_acked <= 1;
+}
+
+/* To be asked while the state still is the old one. tcp_simple_retransmit() does nothing to the
+ * state where it is Loss already. The retransmission timer is not pending while its handler runs;
+ * that handler is also called by tcp_ld_RTO_revert(), with the timer pending, but then from Loss. */
+static __always_inline __u8 loss_cause(const struct tcp_sock *tp)
+{
+	const struct inet_connection_sock *icsk = &tp->inet_conn;
+
+	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_LOSS || !icsk->icsk_pending ||
+	    !nothing_to_undo(tp))
+		return LOSS_BY_TIMER;
+	return refused_in_syn(tp) ? LOSS_NOT_SEEN : LOSS_BY_MTU;
+}
+
+static __always_inline void notice_loss(struct socket_memory *memory, const struct tcp_sock *tp)
+{
+	memory->loss_cause = loss_cause(tp);
+	memory->loss_mss = tp->mss_cache;
+	memory->reverted = memory->loss_cause == LOSS_BY_TIMER && tp->inet_conn.icsk_pending;
+	memory->noticed_ns = bpf_ktime_get_ns();
+}
+
+/* Whether this is what tcp_ld_RTO_revert() sends: the head of the queue, at once. */
+static __always_inline bool just_reverted(struct socket_memory *memory, const struct tcp_sock *tp,
+					  __u32 seq, __u64 now)
+{
+	bool just = memory && memory->reverted && seq == tp->snd_una &&
+		    now - memory->noticed_ns < AT_ONCE_NS;
 
 	if (memory)
-		memory->timed_out = false;
+		memory->reverted = false;
 	return just;
+}
+
+/* Where nobody saw what the loss came from, it may have been a smaller path, and the head of the
+ * queue alone may be what tcp_ld_RTO_revert() sends. */
+static __always_inline bool doubtful(const struct tcp_sock *tp, __u32 seq)
+{
+	return nothing_to_undo(tp) || (seq == tp->snd_una && !tp->retrans_out);
+}
+
+/* In Loss, acknowledgements make room to go on. But where the path shrank meanwhile, it may also be
+ * that. */
+static __always_inline __u8 reason_in_loss(const struct tcp_sock *tp, __u32 seq,
+					   const struct socket_memory *memory)
+{
+	__u8 cause = memory ? memory->loss_cause : LOSS_NOT_SEEN;
+
+	if (cause == LOSS_BY_MTU)
+		return TCPRETRANS_REASON_PMTU;
+	if (cause == LOSS_BY_TIMER ? tp->mss_cache < memory->loss_mss : doubtful(tp, seq))
+		return TCPRETRANS_REASON_UNKNOWN;
+	return TCPRETRANS_REASON_LOSS_RECOVERY;
 }
 
 /* First match wins; the order matters. No timer is pending while the retransmission timer's own
@@ -27,17 +82,17 @@ static __always_inline __u8 reason_of(const struct tcp_sock *tp, const struct sk
 {
 	const struct inet_connection_sock *icsk = &tp->inet_conn;
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
-	bool timed_out = just_timed_out(memory, now);
+	bool reverted = just_reverted(memory, tp, cb->seq, now);
 
 	if (cb->tcp_flags & TCPHDR_SYN)
 		return TCPRETRANS_REASON_SYN;
-	if (timed_out || icsk->icsk_pending == 0)
+	if (reverted || icsk->icsk_pending == 0)
 		return TCPRETRANS_REASON_RTO;
 	if (icsk->icsk_pending == ICSK_TIME_LOSS_PROBE && !(cb->sacked & TCPCB_LOST))
 		return TCPRETRANS_REASON_TLP;
 	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) != TCP_CA_LOSS)
 		return TCPRETRANS_REASON_FAST;
-	return lost_by_mtu(tp) ? TCPRETRANS_REASON_PMTU : TCPRETRANS_REASON_LOSS_RECOVERY;
+	return reason_in_loss(tp, cb->seq, memory);
 }
 
 #endif

@@ -3,13 +3,23 @@
 #ifndef SOCKET_MEMORY_H
 #define SOCKET_MEMORY_H
 
+/* What made the kernel take everything for lost (TCP_CA_Loss). */
+enum loss_cause {
+	LOSS_NOT_SEEN = 0,
+	LOSS_BY_TIMER = 1, /* tcp_enter_loss */
+	LOSS_BY_MTU   = 2, /* tcp_simple_retransmit */
+};
+
 struct socket_memory {
 	__u32 counted;           /* total_retrans when we last looked */
 	bool looked;             /* `counted` means something */
-	bool timed_out;          /* the retransmission timer just ran out; the event is still to come */
-	__u32 waiting_seq;       /* first of the data that a loss was just noticed of */
-	__u64 waiting_since_ns;  /* when that was last sent */
-	__u64 noticed_ns;        /* when the loss was noticed */
+	bool reverted;           /* an ICMP error just made the timer run out; the event is to come */
+	__u8 loss_cause;         /* enum loss_cause */
+	__u8 reserved;
+	__u64 noticed_ns;        /* when everything was last taken for lost */
+	__u32 loss_mss;          /* mss at that time */
+	__u32 waiting_seq;       /* first of the data that is likely sent again next */
+	__u64 waiting_since_ns;  /* when that was last sent; 0 = not known */
 };
 
 struct {

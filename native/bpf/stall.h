@@ -1,55 +1,116 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* How long the data had been waiting since it was last sent.
  *
- * At the event the buffer already carries the time of the new transmission. But the kernel changes
- * the congestion state just before it retransmits (tcp_enter_loss, tcp_enter_recovery), and then
- * the first buffer of the retransmit queue still has the old time.
+ * At the event a buffer already carries the time of the new transmission, so its old time has to be
+ * known before. There are two moments to learn it: when the kernel changes the congestion state,
+ * just before it retransmits (tcp_enter_loss, tcp_enter_recovery); and at the event of the buffer
+ * before, since buffers are sent again in the order of the queue. Whatever is sent again makes an
+ * event, so what was learnt last holds until then. What comes out of order stays unknown.
  */
 #ifndef STALL_H
 #define STALL_H
 
-/* An event that belongs to a change of state comes right after it. */
-#define AT_ONCE_NS 1000000
+/* Height of a red-black tree of 65,000 buffers. */
+#define TREE_HEIGHT 32
 
-static __always_inline const struct sk_buff *first_unacked(const struct sock *sk)
+/* Buffers looked at to find the one that may be sent again next. */
+#define LOOK_AHEAD 4
+
+/* Buffers are passed as numbers, so that the verifier looks at these functions once and not once
+ * in each loop around them. rbnode lies at the start of a buffer. */
+static __always_inline __u64 number_at(const void *place)
 {
-	const struct rb_node *node = sk->tcp_rtx_queue.rb_node;
+	__u64 number = 0;
 
-	/* depth of a red-black tree of a million buffers; rbnode lies at the start of one */
-	for (int depth = 0; node && depth < 40; depth++) {
-		const struct rb_node *left = BPF_CORE_READ(node, rb_left);
+	bpf_probe_read_kernel(&number, sizeof(number), place);
+	return number;
+}
+
+__noinline __u64 leftmost(__u64 node)
+{
+	for (int depth = 0; node && depth < TREE_HEIGHT; depth++) {
+		__u64 left = (__u64)BPF_CORE_READ((const struct rb_node *)node, rb_left);
 
 		if (!left)
-			return (const void *)node;
+			return node;
 		node = left;
 	}
 	return 0;
 }
 
-static __always_inline void notice_loss(struct socket_memory *memory, const struct sock *sk,
-					bool timed_out)
+__noinline __u64 next_in_queue(__u64 node)
 {
-	const struct sk_buff *skb = first_unacked(sk);
-	const struct tcp_skb_cb *cb;
+	__u64 right = (__u64)BPF_CORE_READ((const struct rb_node *)node, rb_right);
 
-	memory->noticed_ns = bpf_ktime_get_ns();
-	memory->timed_out = timed_out;
-	memory->waiting_since_ns = 0;
-	if (!skb || !bpf_core_field_exists(skb->skb_mstamp_ns))
-		return;
-	cb = (const void *)&skb->cb;
-	memory->waiting_seq = BPF_CORE_READ(cb, seq);
-	memory->waiting_since_ns = BPF_CORE_READ(skb, skb_mstamp_ns);
+	if (right)
+		return leftmost(right);
+	for (int depth = 0; depth < TREE_HEIGHT; depth++) {
+		__u64 parent = BPF_CORE_READ((const struct rb_node *)node, __rb_parent_color) & ~3ULL;
+
+		if (!parent || (__u64)BPF_CORE_READ((const struct rb_node *)parent, rb_left) == node)
+			return parent;
+		node = parent;
+	}
+	return 0;
 }
 
-static __always_inline void fill_stall(struct tcpretrans_event *event, struct socket_memory *memory)
+/* Remember the first buffer from `node` on that the peer lacks and that was not sent again yet: it is
+ * likely the next one. */
+static __always_inline void expect(struct socket_memory *memory, __u64 node)
 {
-	if (!memory || !memory->waiting_since_ns || event->seq != memory->waiting_seq ||
-	    event->ts_ns - memory->noticed_ns > AT_ONCE_NS || event->ts_ns < memory->waiting_since_ns)
-		return;
-	event->stall_us = (event->ts_ns - memory->waiting_since_ns) / 1000;
-	event->known |= TCPRETRANS_KNOWN_STALL;
 	memory->waiting_since_ns = 0;
+	if (!bpf_core_field_exists(struct sk_buff, skb_mstamp_ns))
+		return;
+	for (int i = 0; i < LOOK_AHEAD && node; i++, node = next_in_queue(node)) {
+		const struct sk_buff *skb = (const void *)node;
+		const struct tcp_skb_cb *cb = (const void *)&skb->cb;
+
+		if (BPF_CORE_READ(cb, sacked) & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS))
+			continue;
+		memory->waiting_seq = BPF_CORE_READ(cb, seq);
+		memory->waiting_since_ns = BPF_CORE_READ(skb, skb_mstamp_ns);
+		return;
+	}
+}
+
+/* For a probe no state changes. But a buffer that was sent when nothing was in flight leaves its
+ * time with the socket (tcp_rate_skb_sent), and there it stays until something is delivered. */
+static __always_inline __u64 since_idle(const struct tcp_sock *tp, __u32 seq)
+{
+	if (seq != tp->snd_una || tp->first_tx_mstamp != tp->delivered_mstamp)
+		return 0;
+	return tp->delivered_mstamp * 1000;
+}
+
+/* When this transmission was. The kernel stamps buffers with the time at which it last looked at the
+ * clock, so from stamp to stamp is more exact than from stamp to now. A timeout first has to declare
+ * everything lost, which takes a while; then the end of that is the better time. */
+static __always_inline __u64 sent_at(const struct tcpretrans_event *event, const struct sk_buff *skb,
+				     const struct socket_memory *memory)
+{
+	__u64 stamp = skb->skb_mstamp_ns;
+
+	if (event->err)
+		return event->ts_ns;
+	return memory && memory->noticed_ns > stamp ? memory->noticed_ns : stamp;
+}
+
+static __always_inline void fill_stall(struct tcpretrans_event *event, const struct tcp_sock *tp,
+				       const struct sk_buff *skb, const struct socket_memory *memory)
+{
+	__u64 since = 0, now;
+
+	if (!bpf_core_field_exists(skb->skb_mstamp_ns))
+		return;
+	now = sent_at(event, skb, memory);
+	if (memory && memory->waiting_seq == event->seq)
+		since = memory->waiting_since_ns;
+	if (!since && event->reason == TCPRETRANS_REASON_TLP)
+		since = since_idle(tp, event->seq);
+	if (!since || now < since)
+		return;
+	event->stall_us = (now - since) / 1000;
+	event->known |= TCPRETRANS_KNOWN_STALL;
 }
 
 #endif

@@ -105,6 +105,8 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (err)
 		ADD(count->failed_segs, segs);
 	event = begin(count, &sk->__sk_common, err ? 0 : segs);
+	if (memory && (skipped || !event))
+		memory->waiting_since_ns = 0;
 	if (!event)
 		return 0;
 	event->kind = TCPRETRANS_KIND_SKB;
@@ -117,8 +119,10 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	fill_buffer(event, skb);
 	fill_congestion(event, tp);
 	fill_bytes(event, tp);
-	fill_stall(event, memory);
 	event->reason = reason_of(tp, skb, memory, event->ts_ns);
+	fill_stall(event, tp, skb, memory);
+	if (memory)
+		expect(memory, next_in_queue(number_at(&ctx[1])));
 	event->known |= TCPRETRANS_KNOWN_SOCK;
 	submit(count, event);
 	return 0;
@@ -213,8 +217,12 @@ int BPF_PROG(on_cong_state_set, struct sock *sk, __u8 ca_state)
 		return 0;
 	memory = remember(sk);
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (memory && tp)
-		notice_loss(memory, sk, ca_state == TCP_CA_LOSS && !lost_by_mtu(tp));
+	if (!memory || !tp)
+		return 0;
+	expect(memory, leftmost(number_at(&sk->tcp_rtx_queue.rb_node)));
+	memory->reverted = false;
+	if (ca_state == TCP_CA_LOSS)
+		notice_loss(memory, tp);
 	return 0;
 }
 

@@ -98,6 +98,9 @@ static int configure(struct programs *programs, const struct tcpretrans_opts *op
 
 	if (err)
 		return err;
+	/* without it waiting times and some reasons are unknown, and all else as usual */
+	bpf_program__set_autoload(skeleton->progs.on_cong_state_set,
+				  kernel_btf_tracepoint_args("tcp_cong_state_set") > 0);
 	skeleton->rodata->only_family = opts->family;
 	skeleton->rodata->wakeup_bytes = WAKEUP_BYTES;
 	programs->ring_bytes = opts->ring_bytes ?: DEFAULT_RING_BYTES;

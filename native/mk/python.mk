@@ -5,7 +5,7 @@ VENV := build/venv
 REPO := $(abspath ..)
 PACKAGE_ENV = PYTHONPATH='$(REPO)/src' RETRANS_CTYPES_LIBRARY='$(CURDIR)/$(LIBRARY_SO)'
 
-.PHONY: run test wheel sdist venv
+.PHONY: run test truth wheel sdist venv
 venv: $(VENV)/.ready
 $(VENV)/.ready: ../pyproject.toml scripts/venv.py | setup
 	$(Q)$(PYTHON) scripts/venv.py ../pyproject.toml $(VENV)
@@ -14,8 +14,11 @@ $(VENV)/.ready: ../pyproject.toml scripts/venv.py | setup
 run: all
 	@$(PACKAGE_ENV) exec $(PYTHON) -m retrans_ctypes $(ARGS)
 
-test: all check $(VENV)/.ready
-	@cd .. && $(PACKAGE_ENV) $(if $(FULL),RETRANS_TEST_FULL=1) \
+# A test marked `truth` compares with ground truth; here it does so at length.
+truth: TRUTH_ONLY := RETRANS_TEST_TRUTH=1
+truth: override ARGS += -m truth
+test truth: all check $(ORACLE) $(VENV)/.ready
+	@cd .. && $(PACKAGE_ENV) RETRANS_TEST_ORACLE='$(CURDIR)/$(ORACLE)' $(TRUTH_ONLY) $(if $(FULL),RETRANS_TEST_FULL=1) \
 		exec '$(CURDIR)/$(VENV)/bin/python' -m pytest $(ARGS)
 
 # One file each, made anew only when something in it changed.

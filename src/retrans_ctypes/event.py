@@ -71,7 +71,7 @@ class Event(Record):
         "sock.__sk_common.skc_cookie")
     stall_us = optional(
         "Q", KNOWN_STALL, "µs", "How long the data had been waiting since it was last sent",
-        "sk_buff.skb_mstamp_ns at tcp_cong_state_set")
+        "sk_buff.skb_mstamp_ns, docs/accuracy.md")
     bytes_sent = optional(
         "Q", KNOWN_BYTES, "bytes", "What this socket has sent so far, retransmits included",
         "tcp_sock.bytes_sent")

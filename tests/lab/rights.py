@@ -7,7 +7,7 @@ from .netns import Namespace
 
 NO_BPF = os.environ.get("RETRANS_TEST_NO_BPF") == "1"
 FULL = os.environ.get("RETRANS_TEST_FULL") == "1"
-TRUTH = bool(os.environ.get("RETRANS_TEST_TRUTH"))
+TRUTH = os.environ.get("RETRANS_TEST_TRUTH") == "1"
 LIBRARY = os.environ.get("RETRANS_CTYPES_LIBRARY", "")
 
 TOOLS = ("ip", "nft", "nsenter", "unshare", "setpriv", "mount", "bpftool")
