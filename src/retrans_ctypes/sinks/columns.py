@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 
 from ..clock import WallClock
 from ..errors import UsageError
+from ..event import NET_XMIT_DROP
 from ..workload import Enriched
 from .printable import printable
 
