@@ -19,6 +19,8 @@ struct socket_memory {
 	__u64 noticed_ns;        /* when everything was last taken for lost */
 	__u32 loss_mss;          /* mss at that time */
 	__u32 waiting_seq;       /* first of the data that is likely sent again next */
+	__u32 waiting_total;     /* total_retrans when that was learnt */
+	__u32 reserved2;
 	__u64 waiting_since_ns;  /* when that was last sent; 0 = not known */
 };
 

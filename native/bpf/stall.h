@@ -4,8 +4,8 @@
  * At the event a buffer already carries the time of the new transmission, so its old time has to be
  * known before. There are two moments to learn it: when the kernel changes the congestion state,
  * just before it retransmits (tcp_enter_loss, tcp_enter_recovery); and at the event of the buffer
- * before, since buffers are sent again in the order of the queue. Whatever is sent again makes an
- * event, so what was learnt last holds until then. What comes out of order stays unknown.
+ * before, since buffers are sent again in the order of the queue. What comes out of order stays
+ * unknown.
  */
 #ifndef STALL_H
 #define STALL_H
@@ -56,9 +56,10 @@ __noinline __u64 next_in_queue(__u64 node)
 
 /* Remember the first buffer from `node` on that the peer lacks and that was not sent again yet: it is
  * likely the next one. */
-static __always_inline void expect(struct socket_memory *memory, __u64 node)
+static __always_inline void expect(struct socket_memory *memory, const struct tcp_sock *tp, __u64 node)
 {
 	memory->waiting_since_ns = 0;
+	memory->waiting_total = tp->total_retrans;
 	if (!bpf_core_field_exists(struct sk_buff, skb_mstamp_ns))
 		return;
 	for (int i = 0; i < LOOK_AHEAD && node; i++, node = next_in_queue(node)) {
@@ -71,6 +72,14 @@ static __always_inline void expect(struct socket_memory *memory, __u64 node)
 		memory->waiting_since_ns = BPF_CORE_READ(skb, skb_mstamp_ns);
 		return;
 	}
+}
+
+/* What was learnt holds as long as nothing was sent again since; this time it was `segs`. */
+static __always_inline __u64 expected_since(const struct socket_memory *memory,
+					    const struct tcpretrans_event *event, __u32 segs)
+{
+	return memory->waiting_seq == event->seq && memory->waiting_total + segs == event->total_retrans ?
+	       memory->waiting_since_ns : 0;
 }
 
 /* For a probe no state changes. But a buffer that was sent when nothing was in flight leaves its
@@ -96,15 +105,16 @@ static __always_inline __u64 sent_at(const struct tcpretrans_event *event, const
 }
 
 static __always_inline void fill_stall(struct tcpretrans_event *event, const struct tcp_sock *tp,
-				       const struct sk_buff *skb, const struct socket_memory *memory)
+				       const struct sk_buff *skb, const struct socket_memory *memory,
+				       __u32 segs)
 {
 	__u64 since = 0, now;
 
 	if (!bpf_core_field_exists(skb->skb_mstamp_ns))
 		return;
 	now = sent_at(event, skb, memory);
-	if (memory && memory->waiting_seq == event->seq)
-		since = memory->waiting_since_ns;
+	if (memory)
+		since = expected_since(memory, event, segs);
 	if (!since && event->reason == TCPRETRANS_REASON_TLP)
 		since = since_idle(tp, event->seq);
 	if (!since || now < since)

@@ -105,8 +105,6 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (err)
 		ADD(count->failed_segs, segs);
 	event = begin(count, &sk->__sk_common, err ? 0 : segs);
-	if (memory && (skipped || !event))
-		memory->waiting_since_ns = 0;
 	if (!event)
 		return 0;
 	event->kind = TCPRETRANS_KIND_SKB;
@@ -120,9 +118,9 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	fill_congestion(event, tp);
 	fill_bytes(event, tp);
 	event->reason = reason_of(tp, skb, memory, event->ts_ns);
-	fill_stall(event, tp, skb, memory);
+	fill_stall(event, tp, skb, memory, segs);
 	if (memory)
-		expect(memory, next_in_queue(number_at(&ctx[1])));
+		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
 	event->known |= TCPRETRANS_KNOWN_SOCK;
 	submit(count, event);
 	return 0;
@@ -219,7 +217,7 @@ int BPF_PROG(on_cong_state_set, struct sock *sk, __u8 ca_state)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!memory || !tp)
 		return 0;
-	expect(memory, leftmost(number_at(&sk->tcp_rtx_queue.rb_node)));
+	expect(memory, tp, leftmost(number_at(&sk->tcp_rtx_queue.rb_node)));
 	memory->reverted = false;
 	if (ca_state == TCP_CA_LOSS)
 		notice_loss(memory, tp);

@@ -75,5 +75,5 @@ def test_waiting_times_are_true(pairs: List[Pair]) -> None:
     covered = {row.reason: row.covered / row.known for row in rows}
     assert covered["rto"] > 0.99 and covered["syn"] > 0.99
     assert covered["fast"] > 0.8 and covered["loss_recovery"] > 0.7 and covered["tlp"] > 0.3
-    for row in rows:
+    for row in (row for row in rows if row.covered):
         assert row.p50_us <= P50_US and row.p99_us <= P99_US, row

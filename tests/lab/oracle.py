@@ -14,7 +14,7 @@ from .kallsyms import function_at
 from .kernel import reports_failures
 
 BINARY = os.environ.get("RETRANS_TEST_ORACLE", "")
-HEAD = struct.Struct("=QQQQIIIIiHHBBBBI")
+HEAD = struct.Struct("=QQQQIIIIiHHBBBBIII")
 DEPTH = 16
 LAYOUT = struct.Struct(HEAD.format + "{}Q".format(DEPTH))
 
@@ -42,6 +42,8 @@ class Record(NamedTuple):
     ca_state: int
     icsk_pending: int
     stack_bytes: int
+    segs: int
+    reserved: int
 
 
 class Truth(NamedTuple):
@@ -115,12 +117,15 @@ def waited_us(record: Record, earlier: List[Record]) -> Optional[float]:
     """From the last sending of its first byte to this one.
 
     The device knows segments by where they begin. If this one went out inside another one
-    meanwhile, `earlier`, what the socket sent again before, tells.
+    meanwhile, `earlier`, what the socket sent again before, tells. Nothing is known where the
+    kernel skipped the oracle meanwhile, as total_retrans shows.
     """
     if not was_sent(record) or not record.before_ns:
         return None
-    before = record.before_ns
+    before, later = record.before_ns, record
     for other in reversed(earlier):
+        if later.total_retrans - other.total_retrans > later.segs:
+            return None
         if other.ts_ns <= before:
             break
         if not other.err and covers(other, record.seq):
@@ -128,6 +133,7 @@ def waited_us(record: Record, earlier: List[Record]) -> Optional[float]:
                 return None
             before = other.sent_ns
             break
+        later = other
     return (record.sent_ns - before) / 1000
 
 

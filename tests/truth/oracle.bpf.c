@@ -151,6 +151,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	record->seq = cb->seq;
 	record->end_seq = cb->end_seq;
 	record->total_retrans = BPF_CORE_READ(tp, total_retrans);
+	record->segs = cb->tcp_gso_segs;
 	record->err = has_err ? (int)ctx[2] : 0;
 	if (known) {
 		record->sent_ns = known->last_ns;

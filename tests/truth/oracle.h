@@ -27,6 +27,8 @@ struct oracle_record {
 	__u8 ca_state;
 	__u8 icsk_pending;
 	__u32 stack_bytes;
+	__u32 segs;
+	__u32 reserved;
 	__u64 stack[STACK_DEPTH]; /* return addresses, innermost first */
 };
 
