@@ -9,6 +9,7 @@
 #include "helpers/explain.h"
 #include "helpers/fields.h"
 #include "helpers/netns.h"
+#include "helpers/owners.h"
 #include "helpers/programs.h"
 #include "helpers/ring.h"
 #include "helpers/waiter.h"
@@ -19,6 +20,7 @@
 struct tcpretrans {
 	struct programs programs;
 	struct ring ring;
+	struct owners owners;
 	struct waiter waiter;
 	uint64_t drained;
 };
@@ -65,6 +67,9 @@ static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 	err = ring_map(&tracer->ring, ring_fd, tracer->programs.ring_bytes);
 	if (err)
 		return explain(why, err, "the ring buffer cannot be mapped: %s", strerror(-err));
+	err = owners_open(&tracer->owners, &tracer->programs);
+	if (err)
+		return explain(why, err, "out of memory");
 	err = waiter_open(&tracer->waiter, ring_fd);
 	if (err)
 		return explain(why, err, "no descriptor to wait on: %s; raise the limit of open files "
@@ -111,23 +116,37 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* Whether there is something to drain. Has the waiter wake when the oldest event's time is up. */
+static int look(struct tcpretrans *tracer)
+{
+	int err = owners_fetch(&tracer->owners, &tracer->ring, 1);
+	uint64_t wait = owners_wait_ns(&tracer->owners);
+
+	if (wait && wait != UINT64_MAX)
+		waiter_wake_in(&tracer->waiter, wait);
+	return err ?: !wait;
+}
+
 int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
 	int left = timeout_ms;
-	int err;
+	int err, ready;
 
 	for (;;) {
 		if (waiter_stopping(&tracer->waiter)) {
+			owners_finish(&tracer->owners, &tracer->ring);
 			programs_detach(&tracer->programs);
 			return -ECANCELED;
 		}
 		/* sleeps even when something waits, for no time: that makes the descriptor unreadable */
-		err = waiter_sleep(&tracer->waiter, ring_waiting(&tracer->ring) ? 0 : left);
+		ready = look(tracer);
+		err = ready < 0 ? ready : waiter_sleep(&tracer->waiter, ready ? 0 : left);
 		if (err)
 			return err;
-		if (ring_waiting(&tracer->ring))
-			return 1;
+		ready = look(tracer);
+		if (ready)
+			return ready;
 		if (timeout_ms < 0)
 			continue;
 		left = deadline > now_ms() ? deadline - now_ms() : 0;
@@ -138,15 +157,21 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 
 int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
 {
-	int drained;
+	bool stopping = waiter_stopping(&tracer->waiter);
+	int drained, err;
+	uint64_t wait;
 
 	if (n < 0)
 		return -EINVAL;
-	drained = ring_read(&tracer->ring, events, sizeof(*events), n);
-	if (drained > 0) {
-		tracer->drained += drained;
-		waiter_look_again(&tracer->waiter);
-	}
+	err = owners_fetch(&tracer->owners, &tracer->ring, n);
+	drained = owners_take(&tracer->owners, events, n, stopping);
+	if (!drained)
+		return err;
+	tracer->drained += drained;
+	waiter_look_again(&tracer->waiter);
+	wait = owners_wait_ns(&tracer->owners);
+	if (wait != UINT64_MAX)
+		waiter_wake_in(&tracer->waiter, wait ?: 1);
 	return drained;
 }
 
@@ -228,6 +253,7 @@ void tcpretrans_close(struct tcpretrans *tracer)
 	if (!tracer)
 		return;
 	waiter_close(&tracer->waiter);
+	owners_close(&tracer->owners);
 	ring_unmap(&tracer->ring);
 	programs_free(&tracer->programs);
 	free(tracer);

@@ -36,6 +36,8 @@ struct tcpretrans_opts {
 	size_t   error_size;  /* bytes at `error` */
 	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 4 MiB */
 	uint32_t family;      /* 4 or 6: only that IP version; 0 = both */
+	uint32_t no_owners;   /* 1: do not find out whose the sockets are */
+	uint32_t reserved;    /* 0 */
 };
 
 /* What happened so far. Events and segments are counted in the kernel, where they happen. */

@@ -9,6 +9,8 @@
 #include "../libtcpretrans.h"
 
 struct tcpretrans_bpf;
+struct tcpretrans_question;
+struct tcpretrans_answer;
 
 struct programs {
 	struct tcpretrans_bpf *skeleton;
@@ -28,6 +30,13 @@ int programs_count(const struct programs *programs, struct tcpretrans_stats *sta
 
 /* The account of each network namespace; see tcpretrans_netns(). */
 int programs_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n);
+
+/* Look through the open files of all processes for those that hold sockets. 0 or -errno. */
+int programs_find_holders(struct programs *programs);
+
+/* What was found out about one socket (bpf/owner_question.h). 0 or -errno. */
+int programs_answer(const struct programs *programs, const struct tcpretrans_question *question,
+		    struct tcpretrans_answer *answer);
 
 /* Detach; maps and counters stay readable. */
 void programs_detach(struct programs *programs);

@@ -19,6 +19,7 @@ KNOWN_BYTES = 1 << 6
 KNOWN_JIFFIES = 1 << 7
 KNOWN_STALL = 1 << 8
 KNOWN_OWNER = 1 << 9
+KNOWN_SHARED = 1 << 10
 
 KINDS = Names({0: "skb", 1: "synack"})
 
@@ -188,7 +189,7 @@ class Event(Record):
         "B", OWNER_HOW, "How the owner is known: `waiting`, `lock`, `last_user`, `file`, `close`,"
         " `iterator`, `inherited`", "tcpretrans_event.h")
     owner_shared = optional(
-        "B", KNOWN_OWNER, "", "1: other live processes hold the socket too", "files_struct")
+        "B", KNOWN_SHARED, "", "1: other live processes hold the socket too", "files_struct")
     reserved = padding(5)
 
     @property

@@ -30,14 +30,15 @@ class Tracer:
     the process that made it, not for its fork()ed children.
 
     ``filter``: which events to see, default all. ``ring_bytes``: size of the kernel's buffer, a
-    power of two and whole pages; 0 is the library's default (4 MiB).
+    power of two and whole pages; 0 is the library's default (4 MiB). ``owners``: find out which
+    process each event belongs to, for which an event may come up to 20 ms later.
 
     Raises PermissionDenied, UnsupportedKernel, UsageError or LibraryError.
     """
 
     def __init__(
         self, *, filter: Optional[Filter] = None, ring_bytes: int = 0,
-        _native_library: Optional["_library.Library"] = None,
+        owners: bool = True, _native_library: Optional["_library.Library"] = None,
     ) -> None:
         self._native: Optional[_library.NativeTracer] = None
         self._batch: Iterator[Event] = iter(())
@@ -53,7 +54,8 @@ class Tracer:
         if not 0 <= ring_bytes < 1 << 32:
             raise UsageError("ring_bytes must be from 0 to 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
-        self._native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes)
+        self._native = library.open(
+            family=chosen.family or 0, ring_bytes=ring_bytes, owners=owners)
         self._fd = self._native.fileno()
 
     @staticmethod

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whose a socket is. The process on the CPU is not it: most retransmits happen in a softirq. In this
+ * order, and unknown where none decides:
+ *
+ *   a task inside a system call on this socket, or asleep on it;
+ *   where one process holds the socket: that one, if it is known and still does;
+ *   where none does yet: who holds the listener; where none does any more: who closed it;
+ *   what a pass over all open files finds, for which the event waits in the reader.
+ */
+#ifndef OWNER_H
+#define OWNER_H
+
+#define SOCK_DEAD       0          /* include/net/sock.h: bit in sk_flags */
+#define SAME_NS         1000000    /* a decision holds that long, if the file is the same */
+#define PASS_HOLDS_NS   1000000000 /* so long a pass is believed where it cannot be checked */
+#define ASK_WAKEUP_NS   5000000    /* questions wake the reader no more often */
+
+/* Set before loading. */
+const volatile bool no_owners;
+
+static __u64 last_question_ns;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct tcpretrans_question);
+	__type(value, struct tcpretrans_answer);
+} answers SEC(".maps");
+
+enum sharing { PERHAPS_SHARED, SOLE, SHARED };
+
+/* Whether the pass accounted for all references to the file: what is no descriptor is a call under
+ * way in a process with threads, or else on its way to another process. */
+static __always_inline bool found_one(const struct owner_memory *memory)
+{
+	return memory->holder.pid && !memory->several &&
+	       (memory->threaded || memory->found >= memory->references);
+}
+
+static __always_inline enum sharing sharing_of(struct owner_memory *memory, __u64 count, __u64 now)
+{
+	if (count == 1) {
+		memory->was_shared = false;
+		return SOLE;
+	}
+	if (!memory->passed_ns || now - memory->passed_ns > PASS_HOLDS_NS)
+		return PERHAPS_SHARED;
+	if (memory->several)
+		return SHARED;
+	return found_one(memory) && count <= memory->references ? SOLE : PERHAPS_SHARED;
+}
+
+static __always_inline void fill_owner(struct tcpretrans_event *event,
+				       const struct process *process, __u8 how)
+{
+	event->owner_pid = process->pid;
+	event->owner_how = how;
+	__builtin_memcpy(event->owner_comm, process->comm, sizeof(event->owner_comm));
+	event->known |= TCPRETRANS_KNOWN_OWNER;
+}
+
+static __always_inline void fill_sharing(struct tcpretrans_event *event, enum sharing sharing)
+{
+	if (sharing == PERHAPS_SHARED)
+		return;
+	event->owner_shared = sharing == SHARED;
+	event->known |= TCPRETRANS_KNOWN_SHARED;
+}
+
+static __always_inline void ask(struct tcpretrans_record *record, struct owner_memory *memory,
+				const struct sock *sk)
+{
+	struct tcpretrans_question question = { .sk = (unsigned long)sk };
+	struct tcpretrans_answer nothing = {};
+	__u64 now = record->event.ts_ns;
+
+	if (!memory->asked_ns || now - memory->asked_ns > TCPRETRANS_HOLD_NS) {
+		question.asked_ns = now;
+		if (bpf_map_update_elem(&answers, &question, &nothing, 0))
+			return;
+		memory->asked_ns = now;
+	}
+	record->question.sk = (unsigned long)sk;
+	record->question.asked_ns = memory->asked_ns;
+}
+
+static __always_inline bool wakes_for_question(const struct tcpretrans_record *record)
+{
+	if (!record->question.asked_ns || record->event.ts_ns - last_question_ns < ASK_WAKEUP_NS)
+		return false;
+	last_question_ns = record->event.ts_ns;
+	return true;
+}
+
+/* `process` = 0: nobody can be named. */
+static __always_inline void answer(struct owner_memory *memory, const struct sock *sk,
+				   const struct process *process, __u8 how, bool shared)
+{
+	struct tcpretrans_question question = { .sk = (unsigned long)sk };
+	struct tcpretrans_answer said = { .answered = 1, .shared = shared };
+
+	question.asked_ns = memory->asked_ns;
+	if (!question.asked_ns)
+		return;
+	if (process) {
+		said.pid = process->pid;
+		said.how = how;
+		__builtin_memcpy(said.comm, process->comm, sizeof(said.comm));
+	}
+	bpf_map_update_elem(&answers, &question, &said, BPF_EXIST);
+}
+
+/* A closed socket: who closed it, unless another process was seen to use it, or may have. */
+static __always_inline const struct process *last_owner(const struct owner_memory *memory)
+{
+	bool seen = memory->user.pid && memory->user.how == TCPRETRANS_OWNER_LAST_USER;
+
+	if (!memory->closer.pid)
+		return seen ? &memory->user : 0;
+	if (memory->closer.pid == memory->user.pid)
+		return &memory->closer;
+	if (memory->was_shared)
+		return 0;
+	return seen && memory->closer.pid != memory->holder.pid ? 0 : &memory->closer;
+}
+
+/* A connection that nobody has accepted yet belongs to the one process that can. */
+static __always_inline void find_inherited(struct tcpretrans_event *event,
+					   struct owner_memory *memory)
+{
+	const struct file *file = (const void *)memory->file;
+	enum sharing sharing;
+	struct process *process = &memory->user;
+
+	if (!file)
+		return;
+	if (!holds(process, file)) {
+		process = &memory->holder;
+		if (!holds(process, file))
+			return;
+	}
+	sharing = sharing_of(memory, references(file), event->ts_ns);
+	fill_sharing(event, sharing);
+	if (sharing == SOLE)
+		fill_owner(event, process, TCPRETRANS_OWNER_INHERITED);
+}
+
+static __always_inline void find_without_file(struct tcpretrans_event *event, const struct sock *sk,
+					      struct owner_memory *memory)
+{
+	const struct process *process;
+
+	if (!is_own(memory, sk)) {
+		if (!(sk->__sk_common.skc_flags & (1 << SOCK_DEAD)))
+			find_inherited(event, memory);
+		return;
+	}
+	process = last_owner(memory);
+	if (process)
+		fill_owner(event, process, process->how);
+}
+
+/* Of the processes remembered, the one that holds the file; to be trusted where only one does. */
+static __always_inline bool find_holder(struct owner_memory *memory, const struct file *file)
+{
+	if (holds(&memory->user, file))
+		return true;
+	if (!holds(&memory->holder, file))
+		return false;
+	memory->user = memory->holder;
+	return true;
+}
+
+/* The listener's memory knows who may have accepted; all else in it is about the listener. */
+static __always_inline void start_own(struct owner_memory *memory, const struct sock *sk)
+{
+	struct process listening;
+
+	if (is_own(memory, sk))
+		return;
+	listening = memory->user;
+	make_own(memory, sk);
+	if (!listening.pid)
+		return;
+	memory->user = listening;
+	memory->user.how = TCPRETRANS_OWNER_FILE;
+	memory->user.fd = NO_FD;
+}
+
+static __always_inline const struct task_struct *working_task(const struct sock *sk,
+							      const struct file *file, __u8 *how)
+{
+	const struct task_struct *task = 0;
+
+	/* a listener sends SYN-ACKs without its lock; whoever holds that is somebody else */
+	if (sk->__sk_common.skc_state != TCP_LISTEN && sk->sk_lock.owned)
+		task = user_task();
+	if (task) {
+		*how = TCPRETRANS_OWNER_LOCK;
+		return task;
+	}
+	*how = TCPRETRANS_OWNER_WAITING;
+	return (const void *)waiting_task((unsigned long)BPF_CORE_READ(sk, sk_wq), (unsigned long)file);
+}
+
+static __always_inline void find_with_file(struct tcpretrans_record *record, const struct sock *sk,
+					   struct owner_memory *memory, const struct file *file,
+					   __u64 count)
+{
+	struct tcpretrans_event *event = &record->event;
+	const struct task_struct *task;
+	enum sharing sharing;
+	__u8 how;
+
+	start_own(memory, sk);
+	memory->file = (unsigned long)file;
+	sharing = sharing_of(memory, count, event->ts_ns);
+	fill_sharing(event, sharing);
+	task = working_task(sk, file, &how);
+	if (task) {
+		note_process(&memory->user, task, TCPRETRANS_OWNER_LAST_USER);
+		fill_owner(event, &memory->user, how);
+		memory->decided_how = how;
+	} else if (sharing == SOLE && find_holder(memory, file)) {
+		fill_owner(event, &memory->user, memory->user.how);
+		memory->decided_how = memory->user.how;
+	} else {
+		if (sharing != SHARED)
+			ask(record, memory, sk);
+		return;
+	}
+	memory->decided_ns = event->ts_ns;
+	memory->decided_references = count;
+	if (sharing == PERHAPS_SHARED)
+		ask(record, memory, sk);
+}
+
+/* In a storm of retransmits most are like the one before. */
+static __always_inline bool is_as_before(struct tcpretrans_event *event, const struct sock *sk,
+					 struct owner_memory *memory, const struct file *file,
+					 __u64 count)
+{
+	enum sharing sharing = sharing_of(memory, count, event->ts_ns);
+
+	if (!is_own(memory, sk) || memory->file != (unsigned long)file ||
+	    memory->decided_references != count || sharing == PERHAPS_SHARED ||
+	    event->ts_ns - memory->decided_ns > SAME_NS)
+		return false;
+	fill_sharing(event, sharing);
+	fill_owner(event, &memory->user, memory->decided_how);
+	return true;
+}
+
+static __always_inline void find_owner(struct tcpretrans_record *record, const struct sock *sk)
+{
+	struct tcpretrans_event *event = &record->event;
+	struct owner_memory *memory = no_owners ? 0 : owner_memory_of(sk);
+	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	__u64 count = file ? references(file) : 0;
+
+	if (!memory)
+		return;
+	if (!count)
+		find_without_file(event, sk, memory);
+	else if (!is_as_before(event, sk, memory, file, count))
+		find_with_file(record, sk, memory, file, count);
+}
+
+/* A process connects, listens, or is done with sending; it is in a system call on this socket. */
+static __always_inline void note_state(const struct sock *sk, int state)
+{
+	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	const struct task_struct *task;
+	const struct process *process;
+	struct owner_memory *memory;
+
+	if (no_owners || !file || !sk->sk_lock.owned)
+		return;
+	task = user_task();
+	memory = task ? owner_memory_of(sk) : 0;
+	if (!memory)
+		return;
+	make_own(memory, sk);
+	if (references(file)) {
+		memory->file = (unsigned long)file;
+		note_process(&memory->user, task, state == TCP_LISTEN || state == TCP_SYN_SENT ?
+			     TCPRETRANS_OWNER_FILE : TCPRETRANS_OWNER_LAST_USER);
+		return;
+	}
+	note_process(&memory->closer, task, TCPRETRANS_OWNER_CLOSE);
+	process = last_owner(memory);
+	answer(memory, sk, process, process ? process->how : 0, memory->was_shared);
+}
+
+/* One process that holds the socket, during a pass over all open files. */
+static __always_inline void note_holder(const struct sock *sk, const struct task_struct *task,
+					__u32 fd, const struct file *file, __u64 pass)
+{
+	struct owner_memory *memory = owner_memory_of(sk);
+	__u32 pid = BPF_CORE_READ(task, tgid);
+
+	if (!memory)
+		return;
+	make_own(memory, sk);
+	if (memory->pass != pass) {
+		memory->pass = pass;
+		memory->passed_ns = bpf_ktime_get_ns();
+		memory->file = (unsigned long)file;
+		memory->references = references(file) - 1; /* the pass has one itself */
+		memory->found = 0;
+		memory->several = false;
+		memory->threaded = BPF_CORE_READ(task, signal, nr_threads) > 1;
+		note_process(&memory->holder, task, TCPRETRANS_OWNER_ITERATOR);
+		memory->holder.fd = fd;
+	}
+	memory->found++;
+	if (memory->holder.pid != pid) {
+		memory->several = memory->was_shared = true;
+		answer(memory, sk, 0, 0, true);
+	} else if (found_one(memory)) {
+		answer(memory, sk, &memory->holder, TCPRETRANS_OWNER_ITERATOR, false);
+	}
+}
+
+#endif
