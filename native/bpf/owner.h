@@ -37,12 +37,11 @@ static __always_inline bool found_one(const struct owner_memory *memory)
 	       (memory->threaded || memory->found >= memory->references);
 }
 
-static __always_inline enum sharing sharing_of(struct owner_memory *memory, __u64 count, __u64 now)
+static __always_inline enum sharing sharing_of(const struct owner_memory *memory, __u64 count,
+					       __u64 now)
 {
-	if (count == 1) {
-		memory->was_shared = false;
+	if (count == 1)
 		return SOLE;
-	}
 	if (!memory->passed_ns || now - memory->passed_ns > PASS_HOLDS_NS)
 		return PERHAPS_SHARED;
 	if (memory->several)
@@ -68,7 +67,7 @@ static __always_inline void fill_sharing(struct tcpretrans_event *event, enum sh
 }
 
 static __always_inline void ask(struct tcpretrans_record *record, struct owner_memory *memory,
-				const struct sock *sk)
+				const struct sock *sk, __u64 count)
 {
 	struct tcpretrans_question question = { .sk = (unsigned long)sk };
 	struct tcpretrans_answer nothing = {};
@@ -79,6 +78,7 @@ static __always_inline void ask(struct tcpretrans_record *record, struct owner_m
 		if (bpf_map_update_elem(&answers, &question, &nothing, 0))
 			return;
 		memory->asked_ns = now;
+		memory->asked_references = count;
 	}
 	record->question.sk = (unsigned long)sk;
 	record->question.asked_ns = memory->asked_ns;
@@ -110,18 +110,21 @@ static __always_inline void answer(struct owner_memory *memory, const struct soc
 	bpf_map_update_elem(&answers, &question, &said, BPF_EXIST);
 }
 
-/* A closed socket: who closed it, unless another process was seen to use it, or may have. */
+/* Whether a process may be named because it alone holds the socket, or held it last: not where
+ * another was seen at work, or may have been at work while several held it. */
+static __always_inline bool may_be_owner(const struct owner_memory *memory, __u32 pid)
+{
+	if (memory->user.how == TCPRETRANS_OWNER_LAST_USER)
+		return memory->user.pid == pid;
+	return !memory->was_shared;
+}
+
+/* Of a closed socket. */
 static __always_inline const struct process *last_owner(const struct owner_memory *memory)
 {
-	bool seen = memory->user.pid && memory->user.how == TCPRETRANS_OWNER_LAST_USER;
-
-	if (!memory->closer.pid)
-		return seen ? &memory->user : 0;
-	if (memory->closer.pid == memory->user.pid)
-		return &memory->closer;
-	if (memory->was_shared)
-		return 0;
-	return seen && memory->closer.pid != memory->holder.pid ? 0 : &memory->closer;
+	if (memory->closer.pid)
+		return may_be_owner(memory, memory->closer.pid) ? &memory->closer : 0;
+	return memory->user.how == TCPRETRANS_OWNER_LAST_USER ? &memory->user : 0;
 }
 
 /* A connection that nobody has accepted yet belongs to the one process that can. */
@@ -160,12 +163,12 @@ static __always_inline void find_without_file(struct tcpretrans_event *event, co
 		fill_owner(event, process, process->how);
 }
 
-/* Of the processes remembered, the one that holds the file; to be trusted where only one does. */
+/* Of the processes remembered, the one that holds the file, which only one does. */
 static __always_inline bool find_holder(struct owner_memory *memory, const struct file *file)
 {
-	if (holds(&memory->user, file))
+	if (may_be_owner(memory, memory->user.pid) && holds(&memory->user, file))
 		return true;
-	if (!holds(&memory->holder, file))
+	if (!may_be_owner(memory, memory->holder.pid) || !holds(&memory->holder, file))
 		return false;
 	memory->user = memory->holder;
 	return true;
@@ -221,23 +224,24 @@ static __always_inline void find_with_file(struct tcpretrans_record *record, con
 		note_process(&memory->user, task, TCPRETRANS_OWNER_LAST_USER);
 		fill_owner(event, &memory->user, how);
 		memory->decided_how = how;
+		memory->was_shared = sharing != SOLE;
 	} else if (sharing == SOLE && find_holder(memory, file)) {
 		fill_owner(event, &memory->user, memory->user.how);
 		memory->decided_how = memory->user.how;
 	} else {
 		if (sharing != SHARED)
-			ask(record, memory, sk);
+			ask(record, memory, sk, count);
 		return;
 	}
 	memory->decided_ns = event->ts_ns;
 	memory->decided_references = count;
 	if (sharing == PERHAPS_SHARED)
-		ask(record, memory, sk);
+		ask(record, memory, sk, count);
 }
 
 /* In a storm of retransmits most are like the one before. */
 static __always_inline bool is_as_before(struct tcpretrans_event *event, const struct sock *sk,
-					 struct owner_memory *memory, const struct file *file,
+					 const struct owner_memory *memory, const struct file *file,
 					 __u64 count)
 {
 	enum sharing sharing = sharing_of(memory, count, event->ts_ns);
@@ -266,30 +270,60 @@ static __always_inline void find_owner(struct tcpretrans_record *record, const s
 		find_with_file(record, sk, memory, file, count);
 }
 
-/* A process connects, listens, or is done with sending; it is in a system call on this socket. */
-static __always_inline void note_state(const struct sock *sk, int state)
+/* The peer is done. Whoever uses the socket now is mostly asleep on it; seen here, a process that
+ * closes its own descriptor later is not mistaken for the user. */
+static __always_inline void note_peer_done(const struct sock *sk, struct owner_memory *memory,
+					   const struct file *file)
 {
-	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	__u64 count = references(file);
 	const struct task_struct *task;
-	const struct process *process;
-	struct owner_memory *memory;
+	__u8 how;
 
-	if (no_owners || !file || !sk->sk_lock.owned)
+	if (!count)
 		return;
-	task = user_task();
-	memory = task ? owner_memory_of(sk) : 0;
-	if (!memory)
+	start_own(memory, sk);
+	memory->file = (unsigned long)file;
+	task = working_task(sk, file, &how);
+	if (task)
+		note_process(&memory->user, task, TCPRETRANS_OWNER_LAST_USER);
+	else if (count > 1)
+		memory->was_shared = true;
+}
+
+/* A process connects, listens, or is done with sending; it is in a system call on this socket. */
+static __always_inline void note_current(const struct sock *sk, struct owner_memory *memory,
+					 const struct file *file, __u8 how)
+{
+	const struct task_struct *task = sk->sk_lock.owned ? user_task() : 0;
+	const struct process *process;
+
+	if (!task)
 		return;
 	make_own(memory, sk);
 	if (references(file)) {
 		memory->file = (unsigned long)file;
-		note_process(&memory->user, task, state == TCP_LISTEN || state == TCP_SYN_SENT ?
-			     TCPRETRANS_OWNER_FILE : TCPRETRANS_OWNER_LAST_USER);
+		note_process(&memory->user, task, how);
 		return;
 	}
 	note_process(&memory->closer, task, TCPRETRANS_OWNER_CLOSE);
 	process = last_owner(memory);
-	answer(memory, sk, process, process ? process->how : 0, memory->was_shared);
+	if (process && (memory->asked_references == 1 || process->pid == memory->user.pid))
+		answer(memory, sk, process, process->how, false);
+}
+
+static __always_inline void note_state(const struct sock *sk, int state)
+{
+	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	struct owner_memory *memory = no_owners || !file ? 0 : owner_memory_of(sk);
+
+	if (!memory)
+		return;
+	if (state == TCP_CLOSE_WAIT)
+		note_peer_done(sk, memory, file);
+	else if (state == TCP_SYN_SENT || state == TCP_LISTEN)
+		note_current(sk, memory, file, TCPRETRANS_OWNER_FILE);
+	else if (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK)
+		note_current(sk, memory, file, TCPRETRANS_OWNER_LAST_USER);
 }
 
 /* One process that holds the socket, during a pass over all open files. */
@@ -317,7 +351,9 @@ static __always_inline void note_holder(const struct sock *sk, const struct task
 	if (memory->holder.pid != pid) {
 		memory->several = memory->was_shared = true;
 		answer(memory, sk, 0, 0, true);
-	} else if (found_one(memory)) {
+	} else if (found_one(memory) && may_be_owner(memory, pid) &&
+		   memory->references >= memory->asked_references) {
+		/* with fewer than at the event, somebody let go of it meanwhile */
 		answer(memory, sk, &memory->holder, TCPRETRANS_OWNER_ITERATOR, false);
 	}
 }

@@ -28,13 +28,14 @@ struct owner_memory {
 	__u64 passed_ns;       /* when, */
 	__u64 references;      /* how many the file had, */
 	__u64 found;           /* and how many of them are descriptors of processes */
-	__u64 asked_ns;        /* when the reader was last asked */
+	__u64 asked_ns;        /* when the reader was last asked, */
+	__u64 asked_references; /* and how many the file had then */
 	__u64 decided_ns;      /* when `user` was last found to be the owner */
 	__u64 decided_references;
 	__u8 decided_how;
 	bool several;          /* it found several processes that hold the socket */
 	bool threaded;         /* the one that it found has several threads */
-	bool was_shared;       /* several did, and nothing says that this is over */
+	bool was_shared;       /* several held it since one was last seen at work on it alone */
 };
 
 struct {

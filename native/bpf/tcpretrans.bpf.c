@@ -185,9 +185,7 @@ int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
 	struct socket_memory *memory;
 	struct tcp_sock *tp;
 
-	if (newstate == TCP_SYN_SENT || newstate == TCP_LISTEN || newstate == TCP_FIN_WAIT1 ||
-	    newstate == TCP_LAST_ACK)
-		note_state(sk, newstate);
+	note_state(sk, newstate);
 	if (newstate != TCP_SYN_SENT && newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE)
 		return 0;
 	tp = bpf_skc_to_tcp_sock((void *)sk);

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Callable, List
 
-REQUEST, REPLY, TURNS = 6000, 12000, 4
+REQUEST, REPLY, TURNS = 12000, 24000, 8
 WORKERS = 3
 
 log_fd = -1
@@ -232,7 +232,7 @@ def leave(address: str, port: int) -> None:
     """Clients that exit while their data is still under way."""
     def job() -> None:
         conn = connecting(address, port)
-        send(conn, REQUEST * 8)
+        send(conn, REQUEST * 6)
 
     keep_four(job)
 
