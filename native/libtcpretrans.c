@@ -116,14 +116,25 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Whether there is something to drain. Has the waiter wake when the oldest event's time is up. */
+/* Have the waiter wake when the oldest event's time is up, or the next search may begin. */
+static void set_alarm(struct tcpretrans *tracer, uint64_t wait)
+{
+	uint64_t again = owners_again_ns(&tracer->owners);
+
+	if (again < wait)
+		wait = again;
+	if (wait != UINT64_MAX)
+		waiter_wake_in(&tracer->waiter, wait ?: 1);
+}
+
+/* Whether there is something to drain. */
 static int look(struct tcpretrans *tracer)
 {
 	int err = owners_fetch(&tracer->owners, &tracer->ring, 1);
 	uint64_t wait = owners_wait_ns(&tracer->owners);
 
-	if (wait && wait != UINT64_MAX)
-		waiter_wake_in(&tracer->waiter, wait);
+	if (wait)
+		set_alarm(tracer, wait);
 	return err ?: !wait;
 }
 
@@ -159,7 +170,6 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 {
 	bool stopping = waiter_stopping(&tracer->waiter);
 	int drained, err;
-	uint64_t wait;
 
 	if (n < 0)
 		return -EINVAL;
@@ -169,9 +179,7 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 		return err;
 	tracer->drained += drained;
 	waiter_look_again(&tracer->waiter);
-	wait = owners_wait_ns(&tracer->owners);
-	if (wait != UINT64_MAX)
-		waiter_wake_in(&tracer->waiter, wait ?: 1);
+	set_alarm(tracer, owners_wait_ns(&tracer->owners));
 	return drained;
 }
 

@@ -115,6 +115,13 @@ uint64_t owners_wait_ns(const struct owners *owners)
 	return until > now ? until - now : 1;
 }
 
+uint64_t owners_again_ns(const struct owners *owners)
+{
+	uint64_t now = now_ns(), next = next_pass_ns(owners);
+
+	return owners->pass_began_ns && now < next ? next - now : UINT64_MAX;
+}
+
 int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway)
 {
 	int taken = 0;

@@ -33,6 +33,10 @@ int owners_fetch(struct owners *owners, struct ring *ring, unsigned wanted);
 /* Nanoseconds until the oldest event may go: 0 = now; UINT64_MAX = there is none. */
 uint64_t owners_wait_ns(const struct owners *owners);
 
+/* Nanoseconds until the next pass may begin: soon after one, questions do not wake the reader, which
+ * has to look by itself. UINT64_MAX = questions wake. */
+uint64_t owners_again_ns(const struct owners *owners);
+
 /* Hand out up to `n` events that may go; of those `anyway`, all. Returns how many. */
 int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway);
 

@@ -18,7 +18,7 @@ static int watch(struct waiter *waiter, int fd)
 
 static void arm(struct waiter *waiter, long ns)
 {
-	const struct itimerspec once = { .it_value.tv_nsec = ns };
+	const struct itimerspec once = { .it_value.tv_nsec = ns < 1000000000 ? ns : 999999999 };
 
 	waiter->armed = !timerfd_settime(waiter->timer, 0, &once, NULL);
 	waiter->fetched = false;
