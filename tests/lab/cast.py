@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from types import TracebackType
-from typing import Any, Dict, List, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type
 
 from .link import SERVER4, Lab
 from .netns import Namespace
@@ -30,6 +31,16 @@ class Cast:
         self.running.append(subprocess.Popen(
             namespace.argv(command), start_new_session=True, stderr=subprocess.DEVNULL))
 
+    def wait_listening(self, ports: Iterable[int]) -> None:
+        """Until the servers at `ports` take connections."""
+        wait_for(lambda: all(":{:04X} 00000000:0000 0A".format(port) in self.lab.server.read("tcp")
+                             for port in ports))
+
+    def wait_used(self, namespace: Namespace) -> None:
+        """Until somebody there used a socket that was connected before."""
+        log = self.logs[namespace.inode]
+        wait_for(lambda: os.path.exists(log) and len(lines_of(log)) > 4)
+
     def end(self) -> None:
         for process in self.running:
             os.killpg(process.pid, signal.SIGKILL)
@@ -48,12 +59,23 @@ class Cast:
         self.end()
 
 
+def wait_for(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "the actors did not begin"
+        time.sleep(0.02)
+
+
+def lines_of(path: str) -> List[str]:
+    with open(path) as log:
+        return log.readlines()
+
+
 def read_log(path: str) -> Uses:
     found: Dict[Tuple[int, int], List[Tuple[int, int]]] = defaultdict(list)
-    with open(path) as log:
-        for line in log:
-            when, pid, local, remote = map(int, line.split())
-            found[local, remote].append((when, pid))
+    for line in lines_of(path):
+        when, pid, local, remote = map(int, line.split())
+        found[local, remote].append((when, pid))
     return {ports: ([when for when, _ in sorted(rows)], [pid for _, pid in sorted(rows)])
             for ports, rows in found.items()}
 

@@ -1,0 +1,120 @@
+"""Whose each event is, against the logs of the processes that use the sockets.
+
+'Right' is the process that last connected, accepted, sent or received on the socket, or took it
+over, before the event. Unknown is a miss, a wrong name much worse.
+"""
+import time
+from collections import Counter, defaultdict
+from typing import Any, Dict, List, Tuple
+
+from lab import rights, summary
+from lab.cast import Cast, user_at
+from lab.link import Lab
+from lab.netns import Namespace
+from lab.seen import SETTLED
+
+# Port -> how its server works, how its clients do.
+CLASSES = {
+    80: ("prefork", "short"), 81: ("fork_each", "short"), 82: ("reuseport", "short"),
+    83: ("threads", "leave"), 84: ("epoll", "spin"), 85: ("passed", "hand_down"),
+    86: ("shared", "short"), 87: ("threads", "steady"),
+}
+EARLY = 87  # connected before tracing begins
+SHARED = "shared"
+
+EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.FULL else (8000, 300, 120)
+RIGHT, WRONG = 0.99, 0.001
+
+Tally = Dict[str, "Counter[str]"]
+
+
+def make_lossy(namespace: Namespace, device: str) -> None:
+    namespace.ip("route replace 10.77.0.0/24 dev {} rto_min 5ms".format(device))
+    namespace.nft("table inet lab { chain input { type filter hook input priority 0; "
+                  "tcp flags & syn == 0 numgen random mod 1000 < 100 drop; "
+                  "tcp flags & syn != 0 numgen random mod 1000 < 30 drop; }; }")
+
+
+def class_of(lab: Lab, event: Any) -> str:
+    if event.netns == lab.server.inode:
+        return CLASSES[event.sport][0]
+    return CLASSES[event.dport][1]
+
+
+def verdict(event: Any, user: int) -> str:
+    if event.owner_pid:
+        return "right" if event.owner_pid == user else "wrong"
+    return "shared" if event.owner_shared else "unknown"
+
+
+def watch(lab: Lab, cast: Cast, tracer: Any) -> List[Any]:
+    """Events of this lab, until there are enough of each class."""
+    events: List[Any] = []
+    counts: "Counter[str]" = Counter()
+    wanted = {name for pair in CLASSES.values() for name in pair}
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        for event in tracer.poll(SETTLED):
+            if event.netns in cast.logs and not event.err:
+                events.append(event)
+                counts[class_of(lab, event)] += 1
+        if len(events) >= EVENTS and all(counts[name] >= EVENTS_EACH for name in wanted):
+            return events
+    raise AssertionError("too few events in {} s: {}".format(SECONDS, counts))
+
+
+def play(lab: Lab, cast: Cast) -> List[Any]:
+    from retrans_ctypes import Tracer
+
+    for namespace in (lab.client, lab.server):
+        make_lossy(namespace, lab.device)
+    for port, (server, _) in CLASSES.items():
+        cast.play(lab.server, server, port)
+    cast.wait_listening(CLASSES)
+    cast.play(lab.client, CLASSES[EARLY][1], EARLY)
+    cast.wait_used(lab.client)
+    with Tracer() as tracer:
+        for port, (_, client) in CLASSES.items():
+            if port != EARLY:
+                cast.play(lab.client, client, port)
+        return watch(lab, cast, tracer)
+
+
+def judge(lab: Lab, cast: Cast, events: List[Any]) -> Tuple[Tally, Tally]:
+    uses = cast.uses()
+    verdicts: Tally = defaultdict(Counter)
+    ways: Tally = defaultdict(Counter)
+    for event in events:
+        user = user_at(uses[event.netns], event)
+        if user is None:
+            continue  # nobody has accepted it, ever
+        name = class_of(lab, event)
+        verdicts[name][verdict(event, user)] += 1
+        ways[name][event.owner_how or "unknown"] += 1
+    return verdicts, ways
+
+
+def tell(verdicts: Tally, ways: Tally) -> None:
+    for name in sorted(verdicts):
+        row = verdicts[name]
+        summary.say("owner, {:10} {:6} right {:3} wrong {:3} unknown {:4} shared; by {}".format(
+            name, row["right"], row["wrong"], row["unknown"], row["shared"],
+            ", ".join("{} {}".format(*item) for item in ways[name].most_common())))
+
+
+def test_owners_are_right_or_unknown(lab: Lab, tmp_path: Any) -> None:
+    with Cast(lab, str(tmp_path)) as cast:
+        events = play(lab, cast)
+        cast.end()
+        verdicts, ways = judge(lab, cast, events)
+    tell(verdicts, ways)
+    total = sum(sum(row.values()) for row in verdicts.values())
+    assert sum(row["wrong"] for row in verdicts.values()) <= WRONG * total
+    for name, row in verdicts.items():
+        if name != SHARED:
+            counted = row["right"] + row["wrong"] + row["unknown"]
+            assert row["right"] >= RIGHT * counted, (name, row)
+    # The last owner is known after it has gone, and a socket with two holders is marked.
+    assert ways["leave"]["close"] > 0
+    marked = [event for event in events if class_of(lab, event) == SHARED and event.owner_shared]
+    assert len(marked) > 0.5 * sum(verdicts[SHARED].values())
