@@ -27,7 +27,7 @@ struct {
 	__type(value, struct tcpretrans_answer);
 } answers SEC(".maps");
 
-enum sharing { PERHAPS_SHARED, SOLE, SHARED };
+enum sharing { SOLE, SHARED, PERHAPS_SHARED }; /* as in tcpretrans_answer */
 
 /* Whether the pass accounted for all references to the file: what is no descriptor is a call under
  * way in a process with threads, or else on its way to another process. */
@@ -66,18 +66,23 @@ static __always_inline void fill_sharing(struct tcpretrans_event *event, enum sh
 	event->known |= TCPRETRANS_KNOWN_SHARED;
 }
 
+/* Whether an event of this socket waits for its owner. */
+static __always_inline bool is_asked(const struct owner_memory *memory)
+{
+	return memory->asked_ns && bpf_ktime_get_ns() - memory->asked_ns < TCPRETRANS_HOLD_NS;
+}
+
 static __always_inline void ask(struct tcpretrans_record *record, struct owner_memory *memory,
 				const struct sock *sk, __u64 count)
 {
 	struct tcpretrans_question question = { .sk = (unsigned long)sk };
 	struct tcpretrans_answer nothing = {};
-	__u64 now = record->event.ts_ns;
 
-	if (!memory->asked_ns || now - memory->asked_ns > TCPRETRANS_HOLD_NS) {
-		question.asked_ns = now;
+	if (!is_asked(memory)) {
+		question.asked_ns = record->event.ts_ns;
 		if (bpf_map_update_elem(&answers, &question, &nothing, 0))
 			return;
-		memory->asked_ns = now;
+		memory->asked_ns = question.asked_ns;
 		memory->asked_references = count;
 	}
 	record->question.sk = (unsigned long)sk;
@@ -94,10 +99,11 @@ static __always_inline bool wakes_for_question(const struct tcpretrans_record *r
 
 /* `process` = 0: nobody can be named. */
 static __always_inline void answer(struct owner_memory *memory, const struct sock *sk,
-				   const struct process *process, __u8 how, bool shared)
+				   const struct process *process, __u8 how,
+				   enum sharing sharing)
 {
 	struct tcpretrans_question question = { .sk = (unsigned long)sk };
-	struct tcpretrans_answer said = { .answered = 1, .shared = shared };
+	struct tcpretrans_answer said = { .answered = 1, .shared = sharing };
 
 	question.asked_ns = memory->asked_ns;
 	if (!question.asked_ns)
@@ -206,6 +212,15 @@ static __always_inline const struct task_struct *working_task(const struct sock 
 	return (const void *)waiting_task((unsigned long)BPF_CORE_READ(sk, sk_wq), (unsigned long)file);
 }
 
+/* A process seen at work; it also answers the question of an event just before. */
+static __always_inline void note_working(struct owner_memory *memory, const struct sock *sk,
+					 const struct task_struct *task, enum sharing sharing)
+{
+	note_process(&memory->user, task, TCPRETRANS_OWNER_LAST_USER);
+	if (is_asked(memory))
+		answer(memory, sk, &memory->user, TCPRETRANS_OWNER_LAST_USER, sharing);
+}
+
 static __always_inline void find_with_file(struct tcpretrans_record *record, const struct sock *sk,
 					   struct owner_memory *memory, const struct file *file,
 					   __u64 count)
@@ -221,7 +236,7 @@ static __always_inline void find_with_file(struct tcpretrans_record *record, con
 	fill_sharing(event, sharing);
 	task = working_task(sk, file, &how);
 	if (task) {
-		note_process(&memory->user, task, TCPRETRANS_OWNER_LAST_USER);
+		note_working(memory, sk, task, sharing);
 		fill_owner(event, &memory->user, how);
 		memory->decided_how = how;
 		memory->was_shared = sharing != SOLE;
@@ -285,7 +300,7 @@ static __always_inline void note_peer_done(const struct sock *sk, struct owner_m
 	memory->file = (unsigned long)file;
 	task = working_task(sk, file, &how);
 	if (task)
-		note_process(&memory->user, task, TCPRETRANS_OWNER_LAST_USER);
+		note_working(memory, sk, task, count == 1 ? SOLE : PERHAPS_SHARED);
 	else if (count > 1)
 		memory->was_shared = true;
 }
@@ -308,22 +323,28 @@ static __always_inline void note_current(const struct sock *sk, struct owner_mem
 	note_process(&memory->closer, task, TCPRETRANS_OWNER_CLOSE);
 	process = last_owner(memory);
 	if (process && (memory->asked_references == 1 || process->pid == memory->user.pid))
-		answer(memory, sk, process, process->how, false);
+		answer(memory, sk, process, process->how, PERHAPS_SHARED);
 }
 
 static __always_inline void note_state(const struct sock *sk, int state)
 {
+	bool peer_done = state == TCP_CLOSE_WAIT || state == TCP_CLOSE;
+	bool opens = state == TCP_SYN_SENT || state == TCP_LISTEN;
+	bool ends = state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK;
 	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
-	struct owner_memory *memory = no_owners || !file ? 0 : owner_memory_of(sk);
+	struct owner_memory *memory;
 
+	if (no_owners || !file || !(peer_done || opens || ends))
+		return;
+	memory = owner_memory_of(sk);
 	if (!memory)
 		return;
-	if (state == TCP_CLOSE_WAIT)
-		note_peer_done(sk, memory, file);
-	else if (state == TCP_SYN_SENT || state == TCP_LISTEN)
+	if (opens)
 		note_current(sk, memory, file, TCPRETRANS_OWNER_FILE);
-	else if (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK)
+	else if (ends)
 		note_current(sk, memory, file, TCPRETRANS_OWNER_LAST_USER);
+	else if (state == TCP_CLOSE_WAIT || is_asked(memory))
+		note_peer_done(sk, memory, file);
 }
 
 /* One process that holds the socket, during a pass over all open files. */
@@ -350,11 +371,11 @@ static __always_inline void note_holder(const struct sock *sk, const struct task
 	memory->found++;
 	if (memory->holder.pid != pid) {
 		memory->several = memory->was_shared = true;
-		answer(memory, sk, 0, 0, true);
+		answer(memory, sk, 0, 0, SHARED);
 	} else if (found_one(memory) && may_be_owner(memory, pid) &&
-		   memory->references >= memory->asked_references) {
-		/* with fewer than at the event, somebody let go of it meanwhile */
-		answer(memory, sk, &memory->holder, TCPRETRANS_OWNER_ITERATOR, false);
+		   (memory->threaded || memory->references >= memory->asked_references)) {
+		/* with fewer than at the event, a thread's call has ended, or a process let go of it */
+		answer(memory, sk, &memory->holder, TCPRETRANS_OWNER_ITERATOR, SOLE);
 	}
 }
 

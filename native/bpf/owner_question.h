@@ -18,7 +18,7 @@ struct tcpretrans_question {
 struct tcpretrans_answer {
 	uint32_t pid;      /* 0 = not known */
 	uint8_t  how;      /* enum tcpretrans_owner_how */
-	uint8_t  shared;
+	uint8_t  shared;   /* 1 = yes, 0 = no, 2 = not known */
 	uint8_t  answered;
 	uint8_t  reserved;
 	char     comm[16];

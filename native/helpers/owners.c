@@ -35,8 +35,10 @@ static struct tcpretrans_record *at(const struct owners *owners, unsigned place)
 
 static void apply(struct tcpretrans_event *event, const struct tcpretrans_answer *answer)
 {
-	event->owner_shared = answer->shared;
-	event->known |= TCPRETRANS_KNOWN_SHARED;
+	if (answer->shared < 2) {
+		event->owner_shared = answer->shared;
+		event->known |= TCPRETRANS_KNOWN_SHARED;
+	}
 	if (!answer->pid || event->known & TCPRETRANS_KNOWN_OWNER)
 		return;
 	event->owner_pid = answer->pid;
