@@ -196,6 +196,12 @@ static __always_inline void start_own(struct owner_memory *memory, const struct 
 	memory->user.fd = NO_FD;
 }
 
+/* What a listener sends again belongs to connections not yet accepted. */
+static __always_inline __u8 how_held(const struct sock *sk, __u8 how)
+{
+	return sk->__sk_common.skc_state == TCP_LISTEN ? TCPRETRANS_OWNER_INHERITED : how;
+}
+
 static __always_inline const struct task_struct *working_task(const struct sock *sk,
 							      const struct file *file, __u8 *how)
 {
@@ -241,8 +247,9 @@ static __always_inline void find_with_file(struct tcpretrans_record *record, con
 		memory->decided_how = how;
 		memory->was_shared = sharing != SOLE;
 	} else if (sharing == SOLE && find_holder(memory, file)) {
-		fill_owner(event, &memory->user, memory->user.how);
-		memory->decided_how = memory->user.how;
+		how = how_held(sk, memory->user.how);
+		fill_owner(event, &memory->user, how);
+		memory->decided_how = how;
 	} else {
 		if (sharing != SHARED)
 			ask(record, memory, sk, count);
@@ -375,7 +382,7 @@ static __always_inline void note_holder(const struct sock *sk, const struct task
 	} else if (found_one(memory) && may_be_owner(memory, pid) &&
 		   (memory->threaded || memory->references >= memory->asked_references)) {
 		/* with fewer than at the event, a thread's call has ended, or a process let go of it */
-		answer(memory, sk, &memory->holder, TCPRETRANS_OWNER_ITERATOR, SOLE);
+		answer(memory, sk, &memory->holder, how_held(sk, TCPRETRANS_OWNER_ITERATOR), SOLE);
 	}
 }
 

@@ -3,15 +3,19 @@
 'Right' is the process that last connected, accepted, sent or received on the socket, or took it
 over, before the event. Unknown is a miss, a wrong name much worse.
 """
+import os
+import select
 import time
 from collections import Counter, defaultdict
 from typing import Any, Dict, List, Tuple
 
 from lab import rights, summary
 from lab.cast import Cast, user_at
-from lab.link import Lab
+from lab.counters import Counters
+from lab.link import V4, Lab
 from lab.netns import Namespace
-from lab.seen import SETTLED
+from lab.seen import SETTLED, Seen
+from lab.traffic import connecting, listener
 
 # Port -> how its server works, how its clients do.
 CLASSES = {
@@ -118,3 +122,16 @@ def test_owners_are_right_or_unknown(lab: Lab, tmp_path: Any) -> None:
     assert ways["leave"]["close"] > 0
     marked = [event for event in events if class_of(lab, event) == SHARED and event.owner_shared]
     assert len(marked) > 0.5 * sum(verdicts[SHARED].values())
+
+
+def test_a_connection_not_yet_accepted_belongs_to_the_listener(lab: Lab, seen: Seen) -> None:
+    with listener(lab, V4) as door:
+        lab.drop(lab.client, "tcp flags & (syn | ack) == (syn | ack)")
+        counters = Counters(lab.server)
+        with connecting(lab.client, V4.server, door.getsockname()[1]) as (client,):
+            counters.wait("RetransSegs", 2)
+            lab.heal(lab.client)
+            assert select.select([], [client], [], 10)[1]
+        events = seen.of(lab.server)
+    assert {event.kind for event in events} == {"synack"}
+    assert {(event.owner_pid, event.owner_how) for event in events} == {(os.getpid(), "inherited")}
