@@ -154,21 +154,6 @@ static __always_inline void find_inherited(struct tcpretrans_event *event,
 		fill_owner(event, process, TCPRETRANS_OWNER_INHERITED);
 }
 
-static __always_inline void find_without_file(struct tcpretrans_event *event, const struct sock *sk,
-					      struct owner_memory *memory)
-{
-	const struct process *process;
-
-	if (!is_own(memory, sk)) {
-		if (!(sk->__sk_common.skc_flags & (1 << SOCK_DEAD)))
-			find_inherited(event, memory);
-		return;
-	}
-	process = last_owner(memory);
-	if (process)
-		fill_owner(event, process, process->how);
-}
-
 /* Of the processes remembered, the one that holds the file, which only one does. */
 static __always_inline bool find_holder(struct owner_memory *memory, const struct file *file)
 {
@@ -194,6 +179,26 @@ static __always_inline void start_own(struct owner_memory *memory, const struct 
 	memory->user = listening;
 	memory->user.how = TCPRETRANS_OWNER_FILE;
 	memory->user.fd = NO_FD;
+}
+
+/* Nobody holds the socket: it is not accepted yet, or closed, or just being closed. */
+static __always_inline void find_without_file(struct tcpretrans_record *record,
+					      const struct sock *sk, struct owner_memory *memory)
+{
+	bool dead = sk->__sk_common.skc_flags & (1 << SOCK_DEAD);
+	const struct process *process;
+
+	if (!dead && !BPF_CORE_READ(sk, sk_socket)) {
+		if (!is_own(memory, sk))
+			find_inherited(&record->event, memory);
+		return;
+	}
+	start_own(memory, sk);
+	process = last_owner(memory);
+	if (process)
+		fill_owner(&record->event, process, process->how);
+	else if (!dead)
+		ask(record, memory, sk, 1);
 }
 
 /* What a listener sends again belongs to connections not yet accepted. */
@@ -287,7 +292,7 @@ static __always_inline void find_owner(struct tcpretrans_record *record, const s
 	if (!memory)
 		return;
 	if (!count)
-		find_without_file(event, sk, memory);
+		find_without_file(record, sk, memory);
 	else if (!is_as_before(event, sk, memory, file, count))
 		find_with_file(record, sk, memory, file, count);
 }
