@@ -5,17 +5,23 @@ over, before the event. Unknown is a miss, a wrong name much worse.
 """
 import os
 import select
+import socket
+import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
+from contextlib import ExitStack, closing
 from typing import Any, Dict, List, Tuple
 
+import pytest
 from lab import rights, summary
 from lab.cast import Cast, user_at
 from lab.counters import Counters
 from lab.link import V4, Lab
 from lab.netns import Namespace
 from lab.seen import SETTLED, Seen
-from lab.traffic import connecting, listener
+from lab.traffic import connected, connecting, listener
+from lab.uring import PendingReceive
 
 # Port -> how its server works, how its clients do.
 CLASSES = {
@@ -28,6 +34,7 @@ SHARED = "shared"
 
 EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.FULL else (8000, 300, 120)
 RIGHT, WRONG = 0.99, 0.001
+IPPROTO_MPTCP = 262
 
 Tally = Dict[str, "Counter[str]"]
 
@@ -135,3 +142,56 @@ def test_a_connection_not_yet_accepted_belongs_to_the_listener(lab: Lab, seen: S
         events = seen.of(lab.server)
     assert {event.kind for event in events} == {"synack"}
     assert {(event.owner_pid, event.owner_how) for event in events} == {(os.getpid(), "inherited")}
+
+
+def test_the_pid_is_the_one_of_the_initial_namespace(lab: Lab, seen: Seen) -> None:
+    program = ("import signal, socket; dial = socket.socket(); dial.setblocking(False); "
+               "dial.connect_ex(('{}', 9)); signal.pause()".format(V4.dead))
+    counters = Counters(lab.client)
+    with subprocess.Popen(lab.client.argv(
+            ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-S", "-c", program])) as outer:
+        try:
+            counters.wait("RetransSegs", 1)
+            with open("/proc/{0}/task/{0}/children".format(outer.pid)) as children:
+                inner = int(children.read())
+            events = seen.of(lab.client)
+        finally:
+            outer.kill()
+    assert {(event.owner_pid, event.owner_shared) for event in events} == {(inner, 0)}
+
+
+def test_a_receive_pending_in_io_uring(lab: Lab, seen: Seen) -> None:
+    """No task sleeps on the socket; the ring's does in effect."""
+    with connected(lab, V4) as (client, _):
+        try:
+            pending = PendingReceive(client)
+        except OSError as error:
+            pytest.skip(str(error))
+        with closing(pending):
+            lab.drop(lab.server, "meta l4proto tcp")
+            counters = Counters(lab.client)
+            client.send(b"x")
+            counters.wait("RetransSegs", 2)
+            events = seen.of(lab.client)
+    assert {(event.owner_pid, event.owner_how) for event in events} == {(os.getpid(), "waiting")}
+
+
+@pytest.mark.parametrize("finish", [False, True], ids=["asleep", "closed"])
+def test_an_mptcp_socket_is_never_given_to_another_process(lab: Lab, seen: Seen, finish: bool) -> None:
+    """Its subflows are the kernel's own sockets: right or unknown."""
+    with ExitStack() as stack:
+        door, dial = (stack.enter_context(space.inside(lambda: socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP))) for space in (lab.server, lab.client))
+        door.bind((V4.server, 0))
+        door.listen(1)
+        dial.connect(door.getsockname())
+        stack.enter_context(door.accept()[0])
+        lab.drop(lab.server, "meta l4proto tcp")
+        counters = Counters(lab.client)
+        dial.send(b"x" * 100)
+        if finish:
+            dial.close()
+        counters.wait("RetransSegs", 2)
+        events = seen.of(lab.client)
+    assert events and {event.owner_pid for event in events} <= {os.getpid(), None}
+    summary.say("owner, mptcp: {}".format(Counter(event.owner_how for event in events)))
