@@ -10,6 +10,7 @@
 #include "helpers/explain.h"
 #include "helpers/fields.h"
 #include "helpers/netns.h"
+#include "helpers/owners.h"
 #include "helpers/programs.h"
 #include "helpers/ring.h"
 #include "helpers/waiter.h"
@@ -20,6 +21,7 @@
 struct tcpretrans {
 	struct programs programs;
 	struct ring ring;
+	struct owners owners;
 	struct waiter waiter;
 	uint64_t drained;
 	bool detached;
@@ -67,6 +69,9 @@ static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 	err = ring_map(&tracer->ring, ring_fd, tracer->programs.ring_bytes);
 	if (err)
 		return explain(why, err, "the ring buffer cannot be mapped: %s", strerror(-err));
+	err = owners_open(&tracer->owners, &tracer->programs);
+	if (err)
+		return explain(why, err, "out of memory");
 	err = waiter_open(&tracer->waiter, ring_fd);
 	if (err)
 		return explain(why, err, "no descriptor to wait on: %s", strerror(-err));
@@ -121,29 +126,55 @@ static bool stopped(struct tcpretrans *tracer)
 {
 	if (!waiter_stopping(&tracer->waiter))
 		return false;
-	if (!tracer->detached)
+	if (!tracer->detached) {
+		owners_finish(&tracer->owners, &tracer->ring);
 		programs_detach(&tracer->programs);
+	}
 	tracer->detached = true;
 	return true;
+}
+
+/* Have the waiter wake when the oldest event's time is up, or the next search may begin. */
+static void set_alarm(struct tcpretrans *tracer, uint64_t wait)
+{
+	uint64_t again = owners_again_ns(&tracer->owners);
+
+	if (again < wait)
+		wait = again;
+	if (wait != UINT64_MAX)
+		waiter_wake_in(&tracer->waiter, wait ?: 1);
+}
+
+/* Whether there is something to drain. */
+static int look(struct tcpretrans *tracer)
+{
+	int err = owners_fetch(&tracer->owners, &tracer->ring, 1);
+	uint64_t wait = owners_wait_ns(&tracer->owners);
+
+	if (wait)
+		set_alarm(tracer, wait);
+	return err ?: !wait;
 }
 
 int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
 	int left = timeout_ms;
-	int err;
+	int err, ready;
 
 	for (;;) {
 		if (stopped(tracer))
 			return -ECANCELED;
 		/* sleeps even when something waits, for no time: that makes the descriptor unreadable */
-		err = waiter_sleep(&tracer->waiter, ring_waiting(&tracer->ring) ? 0 : left);
+		ready = look(tracer);
+		err = ready < 0 ? ready : waiter_sleep(&tracer->waiter, ready ? 0 : left);
 		if (err == -EINTR && waiter_stopping(&tracer->waiter))
 			continue; /* the signal's handler called tcpretrans_stop() */
 		if (err)
 			return err;
-		if (ring_waiting(&tracer->ring))
-			return 1;
+		ready = look(tracer);
+		if (ready)
+			return ready;
 		if (timeout_ms < 0)
 			continue;
 		left = deadline > now_ms() ? deadline - now_ms() : 0;
@@ -154,16 +185,20 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 
 int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
 {
-	int drained;
+	bool stopping = waiter_stopping(&tracer->waiter);
+	int drained, err;
 
 	if (n < 0)
 		return -EINVAL;
-	drained = ring_read(&tracer->ring, events, sizeof(*events), n);
-	if (drained > 0)
-		tracer->drained += drained;
+	err = owners_fetch(&tracer->owners, &tracer->ring, n);
+	drained = owners_take(&tracer->owners, events, n, stopping);
+	tracer->drained += drained;
 	/* what is still there may be a record that its program has not finished, and will wake nobody */
-	if (drained > 0 || ring_waiting(&tracer->ring))
+	if (drained || ring_waiting(&tracer->ring))
 		waiter_look_again(&tracer->waiter);
+	if (!drained)
+		return err;
+	set_alarm(tracer, owners_wait_ns(&tracer->owners));
 	return drained;
 }
 
@@ -251,6 +286,7 @@ void tcpretrans_close(struct tcpretrans *tracer)
 	if (!tracer)
 		return;
 	waiter_close(&tracer->waiter);
+	owners_close(&tracer->owners);
 	ring_unmap(&tracer->ring);
 	programs_free(&tracer->programs);
 	free(tracer);

@@ -36,6 +36,8 @@ struct tcpretrans_opts {
 	size_t   error_size;  /* bytes at `error` */
 	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 4 MiB */
 	uint32_t family;      /* 4 or 6: only that IP version; 0 = both */
+	uint32_t no_owners;   /* 1: do not find out whose sockets they are; see tcpretrans_drain() */
+	uint32_t reserved;    /* 0 */
 };
 
 /* What happened so far. Events and segments are counted in the kernel, where they happen. */
@@ -84,7 +86,9 @@ TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tc
  * programs are detached, and what the ring still holds can be drained. */
 TCPRETRANS_API int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms);
 
-/* Copy up to `n` events, oldest first, without waiting. Returns how many. */
+/* Copy up to `n` events, oldest first, without waiting. Returns how many. An event whose owner is
+ * not known at once, and all behind it, may be held back for up to 20 ms to find it; after
+ * tcpretrans_stop() nothing is. */
 TCPRETRANS_API int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n);
 
 /* Call `callback` for each event until it returns non-zero (which is returned), until

@@ -36,10 +36,10 @@ enum tcpretrans_owner_how {
 	TCPRETRANS_OWNER_UNKNOWN   = 0,
 	TCPRETRANS_OWNER_WAITING   = 1, /* a task sleeps on this socket: in recv, send, poll or epoll */
 	TCPRETRANS_OWNER_LOCK      = 2, /* a task is inside a system call on this socket */
-	TCPRETRANS_OWNER_LAST_USER = 3, /* the last process seen that way; it still holds the socket */
-	TCPRETRANS_OWNER_FILE      = 4, /* the process that connected or accepted still holds it */
+	TCPRETRANS_OWNER_LAST_USER = 3, /* the last process seen that way; no other holds the socket */
+	TCPRETRANS_OWNER_FILE      = 4, /* who connected, or listened for it, holds it alone */
 	TCPRETRANS_OWNER_CLOSE     = 5, /* nobody holds the socket any more: who closed it */
-	TCPRETRANS_OWNER_ITERATOR  = 6, /* found by going through the open files of all processes */
+	TCPRETRANS_OWNER_ITERATOR  = 6, /* alone found to hold it, in the open files of all */
 	TCPRETRANS_OWNER_INHERITED = 7, /* the listener's owner, for a connection not yet accepted */
 };
 
@@ -55,7 +55,8 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_BYTES       = 1 << 6, /* bytes_sent, bytes_retrans, dsack_dups and reord_seen */
 	TCPRETRANS_KNOWN_JIFFIES     = 1 << 7, /* rto_us */
 	TCPRETRANS_KNOWN_STALL       = 1 << 8,
-	TCPRETRANS_KNOWN_OWNER       = 1 << 9, /* owner_pid, owner_comm and owner_shared */
+	TCPRETRANS_KNOWN_OWNER       = 1 << 9, /* owner_pid and owner_comm */
+	TCPRETRANS_KNOWN_SHARED      = 1 << 10, /* owner_shared; may be known where no owner is */
 };
 
 struct tcpretrans_event {

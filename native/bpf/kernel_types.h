@@ -32,6 +32,7 @@ typedef _Bool bool;
 enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -42,7 +43,9 @@ enum {
 enum { BPF_RB_AVAIL_DATA = 0 };
 enum {
 	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
 	BPF_F_NO_PREALLOC = 1,
+	BPF_F_CLONE = 512,
 	BPF_SK_STORAGE_GET_F_CREATE = 1,
 };
 
@@ -58,7 +61,10 @@ enum {
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT    2
+#define TCP_FIN_WAIT1   4
 #define TCP_CLOSE       7
+#define TCP_CLOSE_WAIT  8
+#define TCP_LAST_ACK    9
 #define TCP_LISTEN      10
 
 /* include/net/inet_connection_sock.h: icsk_pending; include/uapi/linux/tcp.h: icsk_ca_state;
@@ -111,6 +117,7 @@ struct sock_common {
 	volatile unsigned char skc_state;
 	int skc_bound_dev_if;
 	possible_net_t skc_net;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
@@ -150,8 +157,32 @@ struct rb_root {
 	struct rb_node *rb_node;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct wait_queue_head {
+	struct list_head head;
+};
+
+struct wait_queue_entry {
+	void *private;
+	struct list_head entry;
+};
+
+struct socket_wq {
+	struct wait_queue_head wait;
+};
+
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	struct socket_wq *sk_wq;
+	struct socket *sk_socket;
 	__u32 sk_mark;
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
@@ -221,13 +252,105 @@ struct tcp_skb_cb {
 	__u8 sacked;
 };
 
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
 
-struct task_struct;
-struct file;
-struct bpf_iter_meta;
+struct file {
+	file_ref_t f_ref;
+};
+
+struct file___counted { /* before 6.13 */
+	atomic64_t f_count;
+};
+
+struct fdtable {
+	__u32 max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct cpumask {
+	unsigned long bits[1];
+};
+
+struct signal_struct {
+	int nr_threads;
+};
+
+struct task_struct {
+	unsigned int flags;
+	const struct cpumask *cpus_ptr;
+	struct cpumask cpus_mask;
+	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_time;
+	char comm[16];
+	struct files_struct *files;
+	struct signal_struct *signal;
+};
+
+/* fs/select.c, include/linux/poll.h */
+struct poll_wqueues {
+	struct task_struct *polling_task;
+};
+
+struct poll_table_entry {
+	struct file *filp;
+	struct wait_queue_entry wait;
+	struct wait_queue_head *wait_address;
+};
+
+/* fs/eventpoll.c */
+struct epoll_filefd {
+	struct file *file;
+	int fd;
+};
+
+struct eventpoll {
+	struct wait_queue_head wq;
+};
+
+struct epitem {
+	struct epoll_filefd ffd;
+	struct eventpoll *ep;
+};
+
+struct eppoll_entry {
+	struct epitem *base;
+	struct wait_queue_entry wait;
+	struct wait_queue_head *whead;
+};
+
+/* io_uring/poll.h, include/linux/io_uring_types.h */
+struct io_poll {
+	struct wait_queue_head *head;
+	struct wait_queue_entry wait;
+};
+
+struct io_uring_task {
+	struct task_struct *task;
+};
+
+struct io_kiocb {
+	struct file *file;
+	struct io_uring_task *tctx;
+};
+
+struct io_kiocb___task { /* before 6.13 */
+	struct task_struct *task;
+};
+
+struct bpf_iter_meta {
+	__u64 session_id;
+};
 
 struct socket {
 	struct sock *sk;
+	struct file *file;
 };
 
 struct bpf_iter__task_file {

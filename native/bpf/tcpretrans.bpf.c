@@ -15,6 +15,10 @@
 #include "reason.h"
 #include "jiffies.h"
 #include "socket_fields.h"
+#include "owner_question.h"
+#include "owner_wait.h"
+#include "owner_memory.h"
+#include "owner.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -31,50 +35,52 @@ struct {
 } events SEC(".maps");
 
 /* Reserve a record, or count why there is none. */
-static __always_inline struct tcpretrans_event *begin(struct tcpretrans_counters *count,
-						      const struct sock_common *common, __u32 segs)
+static __always_inline struct tcpretrans_record *begin(struct tcpretrans_counters *count,
+						       const struct sock_common *common, __u32 segs)
 {
-	struct tcpretrans_event *event;
+	struct tcpretrans_record *record;
 
 	if (only_family && only_family != ip_version(common)) {
 		ADD(count->filtered, 1);
 		ADD(count->filtered_segs, segs);
 		return 0;
 	}
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
 		ADD(count->lost, 1);
 		ADD(count->lost_segs, segs);
 		return 0;
 	}
-	__builtin_memset(event, 0, sizeof(*event));
-	event->ts_ns = bpf_ktime_get_ns();
-	event->segs = segs;
-	return event;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->event.ts_ns = bpf_ktime_get_ns();
+	record->event.segs = segs;
+	return record;
 }
 
 /* Waking the reader costs more than all the rest. So it is woken for the first event after a quiet
- * while, and then only when much is waiting; what comes in between its timer fetches. */
-static __always_inline bool should_wake(const struct tcpretrans_event *event)
+ * while, and then only when much is waiting; what comes in between its timer fetches. Questions
+ * about owners cannot wait for that. */
+static __always_inline bool should_wake(const struct tcpretrans_record *record)
 {
-	const __u32 record = sizeof(*event) + 8;
+	const __u32 length = sizeof(*record) + 8;
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u64 now = record->event.ts_ns;
 
-	if (event->ts_ns - last_wakeup_ns < TCPRETRANS_QUIET_NS &&
-	    (waiting < wakeup_bytes || waiting - record >= wakeup_bytes))
+	if (now - last_wakeup_ns < TCPRETRANS_QUIET_NS && !wakes_for_question(record) &&
+	    (waiting < wakeup_bytes || waiting - length >= wakeup_bytes))
 		return false;
-	last_wakeup_ns = event->ts_ns;
+	last_wakeup_ns = now;
 	return true;
 }
 
-static __always_inline void submit(struct tcpretrans_counters *count, struct tcpretrans_event *event)
+static __always_inline void submit(struct tcpretrans_counters *count, struct tcpretrans_record *record)
 {
 	ADD(count->events, 1);
-	ADD(count->segs, event->segs);
-	if (event->err)
+	ADD(count->segs, record->event.segs);
+	if (record->event.err)
 		ADD(count->failed, 1);
 	/* never the kernel's own choice of waking: mixed with these it loses wake-ups */
-	bpf_ringbuf_submit(event, should_wake(event) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, should_wake(record) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
@@ -86,6 +92,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct socket_memory *memory = remember(sk);
 	__u32 total, segs, skipped;
+	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
 
 	if (!count)
@@ -104,9 +111,10 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 		ADD(count->skipped_segs, skipped);
 	if (err)
 		ADD(count->failed_segs, segs);
-	event = begin(count, &sk->__sk_common, err ? 0 : segs);
-	if (!event)
+	record = begin(count, &sk->__sk_common, err ? 0 : segs);
+	if (!record)
 		return 0;
+	event = &record->event;
 	event->kind = TCPRETRANS_KIND_SKB;
 	event->err = err;
 	event->skipped_segs = skipped;
@@ -122,7 +130,8 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (memory)
 		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
 	event->known |= TCPRETRANS_KNOWN_SOCK;
-	submit(count, event);
+	find_owner(record, sk);
+	submit(count, record);
 	return 0;
 }
 
@@ -133,6 +142,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 {
 	const struct tcp_request_sock *treq = (const void *)req;
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
+	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
 	struct tcp_sock *tp;
 	__u32 total;
@@ -144,9 +154,10 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	total = tp ? grown(remember(sk), tp->total_retrans, 1) : 1;
 	if (total > 1)
 		ADD(count->skipped_segs, total - 1);
-	event = begin(count, &req->__req_common, 1);
-	if (!event)
+	record = begin(count, &req->__req_common, 1);
+	if (!record)
 		return 0;
+	event = &record->event;
 	event->kind = TCPRETRANS_KIND_SYNACK;
 	event->reason = TCPRETRANS_REASON_SYNACK;
 	fill_tuple(event, &req->__req_common);
@@ -155,7 +166,8 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	event->end_seq = event->seq + 1;
 	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
 	event->known |= TCPRETRANS_KNOWN_SNDBUF;
-	submit(count, event);
+	find_owner(record, sk);
+	submit(count, record);
 	return 0;
 }
 
@@ -180,6 +192,7 @@ int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
 	struct socket_memory *memory;
 	struct tcp_sock *tp;
 
+	note_state(sk, newstate);
 	if (newstate != TCP_SYN_SENT && newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE)
 		return 0;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
@@ -249,5 +262,23 @@ int settle_open_socket(struct bpf_iter__tcp *ctx)
 
 	if (tp)
 		count_rest(common, tp);
+	return 0;
+}
+
+/* Finds the processes that hold each socket; run at the start and whenever an owner is asked for. */
+SEC("iter/task_file")
+int find_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	sk = socket ? socket->sk : 0;
+	if (sk && bpf_skc_to_tcp_sock(sk))
+		note_holder(sk, task, ctx->fd, file, ctx->meta->session_id);
 	return 0;
 }

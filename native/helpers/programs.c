@@ -103,6 +103,8 @@ static int configure(struct programs *programs, const struct tcpretrans_opts *op
 				  kernel_btf_tracepoint_args("tcp_cong_state_set") > 0);
 	skeleton->rodata->only_family = opts->family;
 	skeleton->rodata->wakeup_bytes = WAKEUP_BYTES;
+	skeleton->rodata->no_owners = opts->no_owners;
+	bpf_program__set_autoload(skeleton->progs.find_holders, !opts->no_owners);
 	programs->ring_bytes = opts->ring_bytes ?: DEFAULT_RING_BYTES;
 	if (programs->ring_bytes < 2 * WAKEUP_BYTES)
 		skeleton->rodata->wakeup_bytes = programs->ring_bytes / 2;
@@ -149,6 +151,8 @@ static int start(struct programs *programs, const struct tcpretrans_opts *opts,
 		return explain(why, err, "the BPF programs loaded, but the kernel did not attach them "
 			       "to tcp:tcp_retransmit_skb: %s", strerror(-err));
 	err = go_through(programs->skeleton->links.look_at_open_socket);
+	if (!err)
+		err = programs_find_holders(programs);
 	if (err)
 		return explain(why, err, "the kernel does not list the open sockets: %s", strerror(-err));
 	return 0;
@@ -173,6 +177,19 @@ int programs_start(struct programs *programs, const struct tcpretrans_opts *opts
 int programs_ring_fd(const struct programs *programs)
 {
 	return bpf_map__fd(programs->skeleton->maps.events);
+}
+
+int programs_find_holders(struct programs *programs)
+{
+	const struct bpf_link *link = programs->skeleton->links.find_holders;
+
+	return link ? go_through(link) : 0;
+}
+
+int programs_answer(const struct programs *programs, const struct tcpretrans_question *question,
+		    struct tcpretrans_answer *answer)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.answers), question, answer);
 }
 
 /* A program that interrupts itself on the same CPU is skipped; kernels from 5.12 count that. */

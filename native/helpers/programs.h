@@ -9,6 +9,8 @@
 #include "../libtcpretrans.h"
 
 struct tcpretrans_bpf;
+struct tcpretrans_question;
+struct tcpretrans_answer;
 
 struct programs {
 	struct tcpretrans_bpf *skeleton;
@@ -32,6 +34,12 @@ int programs_netns(const struct programs *programs, struct tcpretrans_netns *row
 /* Have the programs look at each open socket of this thread's network namespace; as long as they are
  * attached. What cannot be looked at stays unexplained. */
 void programs_settle(const struct programs *programs);
+/* Look through the open files of all processes for those that hold sockets. 0 or -errno. */
+int programs_find_holders(struct programs *programs);
+
+/* What was found out about one socket (bpf/owner_question.h). 0 or -errno. */
+int programs_answer(const struct programs *programs, const struct tcpretrans_question *question,
+		    struct tcpretrans_answer *answer);
 
 /* Detach; maps and counters stay readable. */
 void programs_detach(struct programs *programs);

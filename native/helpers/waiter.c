@@ -16,19 +16,25 @@ static int watch(struct waiter *waiter, int fd)
 	return epoll_ctl(waiter->epoll, EPOLL_CTL_ADD, fd, &interest) ? -errno : 0;
 }
 
-static void arm(struct waiter *waiter)
+static void arm(struct waiter *waiter, long ns)
 {
-	const struct itimerspec once = { .it_value.tv_nsec = TCPRETRANS_LOOK_AGAIN_NS };
+	const struct itimerspec once = { .it_value.tv_nsec = ns < 1000000000 ? ns : 999999999 };
 
 	waiter->armed = !timerfd_settime(waiter->timer, 0, &once, NULL);
 	waiter->fetched = false;
+}
+
+void waiter_wake_in(struct waiter *waiter, long ns)
+{
+	arm(waiter, ns);
+	waiter->fetched = true;
 }
 
 void waiter_look_again(struct waiter *waiter)
 {
 	waiter->fetched = true;
 	if (!waiter->armed)
-		arm(waiter);
+		arm(waiter, TCPRETRANS_LOOK_AGAIN_NS);
 }
 
 int waiter_open(struct waiter *waiter, int ring_fd)
@@ -73,7 +79,7 @@ int waiter_sleep(struct waiter *waiter, int timeout_ms)
 		return errno == EAGAIN ? 0 : -errno;
 	waiter->armed = false;
 	if (waiter->fetched)
-		arm(waiter);
+		arm(waiter, TCPRETRANS_LOOK_AGAIN_NS);
 	return 0;
 }
 

@@ -27,6 +27,9 @@ int waiter_sleep(struct waiter *waiter, int timeout_ms);
 /* To be called after fetching events: wake once more for those that wake nobody. */
 void waiter_look_again(struct waiter *waiter);
 
+/* Wake in `ns` (1 or more, at most a second), and then as after fetching events. */
+void waiter_wake_in(struct waiter *waiter, long ns);
+
 /* From any thread or signal handler. */
 void waiter_stop(struct waiter *waiter);
 bool waiter_stopping(const struct waiter *waiter);

@@ -28,6 +28,8 @@ class Options(Structure):
         ("error_size", c_size_t),
         ("ring_bytes", c_uint32),
         ("family", c_uint32),
+        ("no_owners", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 

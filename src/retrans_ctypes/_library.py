@@ -63,12 +63,14 @@ class Library:
             "%s and this package disagree about the event: %s; take both from the same release"
             % (self.path, difference))
 
-    def open(self, family: int = 0, ring_bytes: int = 0) -> "NativeTracer":
+    def open(
+        self, family: int = 0, ring_bytes: int = 0, owners: bool = True,
+    ) -> "NativeTracer":
         """Load and attach the BPF programs."""
         sentence = create_string_buffer(1024)
         options = Options(
             size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
-            ring_bytes=ring_bytes, family=family)
+            ring_bytes=ring_bytes, family=family, no_owners=not owners)
         handle = Handle()
         try:
             result = self._native.tcpretrans_open(byref(options), byref(handle))

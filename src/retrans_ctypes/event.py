@@ -19,6 +19,7 @@ KNOWN_BYTES = 1 << 6
 KNOWN_JIFFIES = 1 << 7
 KNOWN_STALL = 1 << 8
 KNOWN_OWNER = 1 << 9
+KNOWN_SHARED = 1 << 10
 
 NET_XMIT_DROP = 1  # include/linux/netdevice.h
 
@@ -188,10 +189,12 @@ class Event(Record):
         "B", KNOWN_SOCK, "", "How often the timeout was doubled",
         "inet_connection_sock.icsk_backoff")
     owner_how = named_or_none(
-        "B", OWNER_HOW, "How the owner is known: `waiting`, `lock`, `last_user`, `file`, `close`,"
-        " `iterator`, `inherited`", "tcpretrans_event.h")
+        "B", OWNER_HOW, "How the owner is known: it was asleep on the socket (`waiting`), inside"
+        " a system call on it (`lock`), or the last seen so (`last_user`); it alone holds the socket and"
+        " connected or listened (`file`) or was found (`iterator`); it closed it (`close`); it listens"
+        " for the connection, not yet accepted (`inherited`)", "tcpretrans_event.h")
     owner_shared = optional(
-        "B", KNOWN_OWNER, "", "1: other live processes hold the socket too", "files_struct")
+        "B", KNOWN_SHARED, "", "1: other live processes hold the socket too", "files_struct")
     reserved = padding(5)
 
     @property

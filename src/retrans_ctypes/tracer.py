@@ -34,14 +34,15 @@ class Tracer:
     the process that made it: a fork()ed child can only close() its copy, which ends nothing here.
 
     ``filter``: which events to see, default all. ``ring_bytes``: size of the kernel's buffer, a
-    power of two and whole pages; 0 is the library's default (4 MiB).
+    power of two and whole pages; 0 is the library's default (4 MiB). ``owners``: find out which
+    process each event belongs to, for which an event may come up to 20 ms later.
 
     Raises PermissionDenied, UnsupportedKernel, UsageError or LibraryError.
     """
 
     def __init__(
         self, *, filter: Optional[Filter] = None, ring_bytes: int = 0,
-        _native_library: Optional["_library.Library"] = None,
+        owners: bool = True, _native_library: Optional["_library.Library"] = None,
     ) -> None:
         self._native: Optional[_library.NativeTracer] = None
         self._pid = os.getpid()
@@ -60,7 +61,7 @@ class Tracer:
             raise UsageError("ring_bytes must be below 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
         self._books = Bookkeeper(lambda: read_all(library.kernel_segs))
-        native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes)
+        native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes, owners=owners)
         self._native = native
         self._books.attached(lambda: read_all(native.kernel_segs))
         self._fd = self._native.fileno()

@@ -18,7 +18,7 @@ BIT_OF = {
         "rttvar_us", "snd_cwnd", "ssthresh", "packets_out", "sacked_out", "lost_out", "retrans_out",
         "delivered", "mss", "undo_retrans", "ca_state", "icsk_pending", "retransmits", "backoff"],
     6: ["bytes_sent", "bytes_retrans", "dsack_dups", "reord_seen"],
-    7: ["rto_us"], 8: ["stall_us"], 9: ["owner_pid", "owner_shared"],
+    7: ["rto_us"], 8: ["stall_us"], 9: ["owner_pid"], 10: ["owner_shared"],
 }
 OPTIONAL = {name: bit for bit, names in BIT_OF.items() for name in names}
 OPTIONAL_TEXT = {"ca_name": 5, "owner_comm": 9}

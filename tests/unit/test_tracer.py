@@ -30,11 +30,11 @@ def in_thread(job: Any) -> threading.Thread:
 def test_options_reach_the_library(fake: FakeLibrary) -> None:
     with Tracer(filter=Filter(family=6), ring_bytes=8192, _native_library=fake):  # type: ignore[arg-type]
         pass
-    assert fake.opened == [{"family": 6, "ring_bytes": 8192}]
+    assert fake.opened == [{"family": 6, "ring_bytes": 8192, "owners": True}]
 
 
 def test_default_options_are_zero(fake: FakeLibrary, tracer: Tracer) -> None:
-    assert fake.opened == [{"family": 0, "ring_bytes": 0}]
+    assert fake.opened == [{"family": 0, "ring_bytes": 0, "owners": True}]
 
 
 @pytest.mark.parametrize("ring_bytes", [-1, 1 << 32])

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "owners.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "programs.h"
+#include "ring.h"
+#include "../bpf/owner_question.h"
+
+#define HELD_MAX     4096
+#define PASS_GAP_NS  10000000
+#define PASS_SHARE   10 /* passes take at most one part in so many of a CPU */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+int owners_open(struct owners *owners, struct programs *programs)
+{
+	owners->programs = programs;
+	owners->held = calloc(HELD_MAX, sizeof(*owners->held));
+	return owners->held ? 0 : -ENOMEM;
+}
+
+static struct tcpretrans_record *at(const struct owners *owners, unsigned place)
+{
+	return &owners->held[(owners->first + place) % HELD_MAX];
+}
+
+static void apply(struct tcpretrans_event *event, const struct tcpretrans_answer *answer)
+{
+	if (answer->shared < 2) {
+		event->owner_shared = answer->shared;
+		event->known |= TCPRETRANS_KNOWN_SHARED;
+	}
+	if (!answer->pid || event->known & TCPRETRANS_KNOWN_OWNER)
+		return;
+	event->owner_pid = answer->pid;
+	event->owner_how = answer->how;
+	memcpy(event->owner_comm, answer->comm, sizeof(event->owner_comm));
+	event->known |= TCPRETRANS_KNOWN_OWNER;
+}
+
+/* A question that is settled is taken off its event. */
+static void look_up(const struct owners *owners, struct tcpretrans_record *record)
+{
+	struct tcpretrans_answer answer;
+
+	if (programs_answer(owners->programs, &record->question, &answer) || !answer.answered)
+		return;
+	apply(&record->event, &answer);
+	record->question.asked_ns = 0;
+}
+
+static void pass(struct owners *owners)
+{
+	owners->pass_began_ns = now_ns();
+	programs_find_holders(owners->programs);
+	owners->pass_took_ns = now_ns() - owners->pass_began_ns;
+}
+
+static uint64_t next_pass_ns(const struct owners *owners)
+{
+	uint64_t gap = owners->pass_took_ns * PASS_SHARE;
+
+	return owners->pass_began_ns + (gap > PASS_GAP_NS ? gap : PASS_GAP_NS);
+}
+
+static int pull(struct owners *owners, struct ring *ring)
+{
+	struct tcpretrans_record *record = at(owners, owners->count);
+	int got = ring_read(ring, record, sizeof(*record), 1);
+
+	if (got <= 0)
+		return got;
+	owners->count++;
+	if (record->question.asked_ns)
+		owners->asked_ns = record->event.ts_ns;
+	return got;
+}
+
+int owners_fetch(struct owners *owners, struct ring *ring, unsigned wanted)
+{
+	int got = 1;
+
+	while (got > 0 && owners->count < HELD_MAX &&
+	       (owners->count < wanted || at(owners, 0)->question.asked_ns))
+		got = pull(owners, ring);
+	if (owners->asked_ns > owners->pass_began_ns && now_ns() >= next_pass_ns(owners))
+		pass(owners);
+	if (owners->count && at(owners, 0)->question.asked_ns)
+		look_up(owners, at(owners, 0));
+	return got < 0 ? got : 0;
+}
+
+uint64_t owners_wait_ns(const struct owners *owners)
+{
+	const struct tcpretrans_record *oldest = at(owners, 0);
+	uint64_t now, until;
+
+	if (!owners->count)
+		return UINT64_MAX;
+	if (!oldest->question.asked_ns || owners->count == HELD_MAX)
+		return 0;
+	now = now_ns();
+	until = oldest->event.ts_ns + TCPRETRANS_HOLD_NS;
+	if (now >= until)
+		return 0;
+	if (owners->asked_ns > owners->pass_began_ns && next_pass_ns(owners) < until)
+		until = next_pass_ns(owners);
+	return until > now ? until - now : 1;
+}
+
+uint64_t owners_again_ns(const struct owners *owners)
+{
+	uint64_t now = now_ns(), next = next_pass_ns(owners);
+
+	return owners->pass_began_ns && now < next ? next - now : UINT64_MAX;
+}
+
+int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway)
+{
+	int taken = 0;
+
+	for (; taken < n && owners->count; taken++) {
+		struct tcpretrans_record *oldest = at(owners, 0);
+
+		if (oldest->question.asked_ns)
+			look_up(owners, oldest);
+		if (!anyway && owners_wait_ns(owners))
+			break;
+		events[taken] = oldest->event;
+		owners->first = (owners->first + 1) % HELD_MAX;
+		owners->count--;
+	}
+	return taken;
+}
+
+void owners_finish(struct owners *owners, struct ring *ring)
+{
+	owners_fetch(owners, ring, HELD_MAX);
+	if (owners->asked_ns > owners->pass_began_ns)
+		pass(owners);
+}
+
+void owners_close(struct owners *owners)
+{
+	free(owners->held);
+	owners->held = NULL;
+}
