@@ -32,7 +32,7 @@ CLASSES = {
 EARLY = 87  # connected before tracing begins
 SHARED = "shared"
 
-EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.FULL else (8000, 300, 120)
+EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.FULL else (8000, 500, 180)
 RIGHT, WRONG = 0.99, 0.001
 IPPROTO_MPTCP = 262
 
