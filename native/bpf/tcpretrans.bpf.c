@@ -186,6 +186,18 @@ static __always_inline void count_rest(const struct sock_common *common, const s
 		ADD(count->skipped_segs, rest);
 }
 
+/* The kernel skips a program that would interrupt itself on the same CPU: when a softirq or another
+ * task comes while one is in there. This one, on the same hook, then at least counts. */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(on_skipped_retransmit_skb, const struct sock *sk, const struct sk_buff *skb)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+
+	if (tp)
+		count_rest(&sk->__sk_common, tp);
+	return 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
 {
