@@ -37,10 +37,13 @@ def read_all(read: ReadSegs, proc: str = "/proc") -> Readings:
 
 
 def _candidates(proc: str) -> Iterator[str]:
-    for name in os.listdir(proc):
-        if name.isdigit():
-            yield "%s/%s/ns/net" % (proc, name)
-    yield from _mounted(proc + "/self/mountinfo")
+    try:
+        for name in os.listdir(proc):
+            if name.isdigit():
+                yield "%s/%s/ns/net" % (proc, name)
+        yield from _mounted(proc + "/self/mountinfo")
+    except OSError:  # no /proc: no counter can be read
+        return
 
 
 def _mounted(mountinfo: str) -> Iterator[str]:

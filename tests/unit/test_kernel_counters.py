@@ -77,3 +77,7 @@ def test_no_descriptor_is_left_open(proc: Any) -> None:
     before = len(os.listdir("/proc/self/fd"))
     read_all(reader([]), str(proc))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_proc_there_are_no_readings(tmp_path: Any) -> None:
+    assert read_all(reader([]), str(tmp_path / "nowhere")) == read_all(reader([]), str(tmp_path)) == {}
