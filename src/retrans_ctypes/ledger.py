@@ -176,4 +176,6 @@ class Bookkeeper:
         first = start.get(count.netns)
         if first is None or first.cookie != last.cookie:
             return last.segs
+        if last.segs < first.segs:
+            return None  # before 5.12 there are no cookies: the number was given to another
         return last.segs - first.segs

@@ -84,7 +84,9 @@ def test_a_namespace_made_later_began_with_nothing() -> None:
 @pytest.mark.parametrize("readings", [
     (at(5), at(5), at(5), {}), (at(5), at(5), {}, {}), (at(None), at(None), at(9), at(9)),
     (at(5), at(5), at(None), at(None)), (at(5), at(5), at(1, cookie=2), at(1, cookie=2)),
-], ids=["gone", "long gone", "forbidden at first", "forbidden at last", "inode given to another"])
+    (at(5, cookie=0), at(5, cookie=0), at(4, cookie=0), at(4, cookie=0)),
+], ids=["gone", "long gone", "forbidden at first", "forbidden at last", "inode given to another",
+        "the same without cookies"])
 def test_what_cannot_be_read_is_never_exact(readings: Any) -> None:
     ledger = ended(readings, count(segs=4))
     assert ledger.rows[0].kernel is ledger.rows[0].unexplained is None
