@@ -54,7 +54,7 @@ static int explain_load(struct programs *programs, int err, const struct explain
 			       "for a smaller one or raise the memory limit", programs->ring_bytes);
 	if (err == -EINVAL && libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
 		return explain(why, -EOPNOTSUPP, "this kernel has no BPF ring buffer, which tracing here "
-			       "needs; use Linux 5.9 or later");
+			       "needs; use Linux 5.11 or later");
 	return explain(why, -EOPNOTSUPP, "the kernel did not load the BPF programs: %s; please report "
 		       "this with the output of 'uname -r'", strerror(-err));
 }
