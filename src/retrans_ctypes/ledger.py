@@ -63,7 +63,7 @@ class LedgerRow(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """All namespaces in which something was retransmitted."""
+    """All namespaces in which something was retransmitted, or whose counter cannot tell."""
 
     rows: Tuple[LedgerRow, ...]
 
@@ -147,7 +147,7 @@ class Bookkeeper:
         rows += [self._row(NetnsCount(0, netns, 0, 0, 0, 0, 0, 0, 0), before, after)
                  for netns in after if netns not in counted]
         return Ledger(tuple(sorted(
-            (row for row in rows if row.kernel or row.accounted), key=lambda row: row.netns or 0)))
+            (row for row in rows if row.kernel != 0 or row.accounted), key=lambda row: row.netns or 0)))
 
     def _row(self, count: NetnsCount, before: Optional[Readings], after: Readings) -> LedgerRow:
         row = LedgerRow(

@@ -74,6 +74,13 @@ def test_a_quiet_namespace_is_left_out() -> None:
     assert ended(quiet(7, 7)).rows == ()
 
 
+def test_what_nobody_can_know_is_not_left_out() -> None:
+    """Nothing was seen there, but perhaps something was retransmitted."""
+    ledger = ended((at(None), at(None), at(None), at(None)))
+    assert [row.kernel for row in ledger.unreadable] == [None]
+    assert "kernel counter unreadable in 1 namespaces, with 0 segments" in ledger.sentence()
+
+
 def test_a_namespace_made_later_began_with_nothing() -> None:
     row, = ended(({}, {}, {}, at(6)), count(segs=6)).rows
     assert (row.kernel, row.unexplained, row.uncertainty) == (6, 0, 6)
