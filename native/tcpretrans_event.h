@@ -57,6 +57,7 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_STALL       = 1 << 8,
 	TCPRETRANS_KNOWN_OWNER       = 1 << 9, /* owner_pid and owner_comm */
 	TCPRETRANS_KNOWN_SHARED      = 1 << 10, /* owner_shared; may be known where no owner is */
+	TCPRETRANS_KNOWN_RTT         = 1 << 11, /* srtt_us and rttvar_us: once there was a round trip */
 };
 
 struct tcpretrans_event {

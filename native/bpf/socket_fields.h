@@ -98,8 +98,6 @@ static __always_inline void fill_congestion(struct tcpretrans_event *event, cons
 
 	event->snd_una = tp->snd_una;
 	event->total_retrans = tp->total_retrans;
-	event->srtt_us = tp->srtt_us >> 3;
-	event->rttvar_us = tp->mdev_us >> 2;
 	event->snd_cwnd = tp->snd_cwnd;
 	event->ssthresh = tp->snd_ssthresh;
 	event->packets_out = tp->packets_out;
@@ -115,6 +113,11 @@ static __always_inline void fill_congestion(struct tcpretrans_event *event, cons
 	event->retransmits = icsk->icsk_retransmits;
 	event->backoff = icsk->icsk_backoff;
 	bpf_probe_read_kernel_str(event->ca_name, sizeof(event->ca_name), icsk->icsk_ca_ops->name);
+	if (tp->srtt_us) { /* before the first sample there is 0, and a variation that is a guess */
+		event->srtt_us = tp->srtt_us >> 3;
+		event->rttvar_us = tp->mdev_us >> 2;
+		event->known |= TCPRETRANS_KNOWN_RTT;
+	}
 	if (jiffies) {
 		event->rto_us = (__u64)icsk->icsk_rto * 1000000 / jiffies;
 		event->known |= TCPRETRANS_KNOWN_JIFFIES;

@@ -20,6 +20,7 @@ KNOWN_JIFFIES = 1 << 7
 KNOWN_STALL = 1 << 8
 KNOWN_OWNER = 1 << 9
 KNOWN_SHARED = 1 << 10
+KNOWN_RTT = 1 << 11
 
 NET_XMIT_DROP = 1  # include/linux/netdevice.h
 
@@ -129,9 +130,9 @@ class Event(Record):
         "I", KNOWN_JIFFIES, "µs", "Retransmission timeout, backoff included",
         "inet_connection_sock.icsk_rto, RFC 6298")
     srtt_us = optional(
-        "I", KNOWN_SOCK, "µs", "Smoothed round-trip time", "tcp_sock.srtt_us, RFC 6298")
+        "I", KNOWN_RTT, "µs", "Smoothed round-trip time", "tcp_sock.srtt_us, RFC 6298")
     rttvar_us = optional(
-        "I", KNOWN_SOCK, "µs", "Variation of the round-trip time", "tcp_sock.mdev_us, RFC 6298")
+        "I", KNOWN_RTT, "µs", "Variation of the round-trip time", "tcp_sock.mdev_us, RFC 6298")
     snd_cwnd = optional(
         "I", KNOWN_SOCK, "segments", "Congestion window", "tcp_sock.snd_cwnd, RFC 5681")
     ssthresh = optional(

@@ -32,6 +32,8 @@ def test_syn_to_a_dead_address(lab: Lab, seen: Seen, ends: Ends) -> None:
     assert {event.reason for event in events} == {"syn"}
     assert {event.kind for event in events} == {"skb"}
     assert {event.state for event in events} == {"SYN_SENT"}
+    # No round trip was seen yet. The kernel has a 0 and a guess there.
+    assert {(event.srtt_us, event.rttvar_us) for event in events} == {(None, None)}
     assert {(event.family, event.saddr, event.daddr, event.dport) for event in events} == {
         (ends.family, plain(ends.client), plain(ends.dead), 4242)}
     assert sorted({event.sport for event in events}) == ports
