@@ -18,7 +18,7 @@ def tool(*argv: str) -> str:
 
 
 def parent_of(pid: int) -> int:
-    with open("/proc/{}/stat".format(pid)) as stat:
+    with open("/proc/{}/stat".format(pid), errors="replace") as stat:
         return int(stat.read().rpartition(")")[2].split()[1])
 
 
