@@ -202,7 +202,7 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 	return drained;
 }
 
-/* One at a time, so that an event the callback refuses to follow is still in the ring. */
+/* One at a time, so that what comes after the callback's last event can still be drained. */
 static int pass_on(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx)
 {
 	struct tcpretrans_event event;

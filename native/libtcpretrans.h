@@ -58,7 +58,8 @@ struct tcpretrans_stats {
 /* The account of one network namespace, in segments but for `events`. */
 struct tcpretrans_netns {
 	uint64_t cookie;        /* SO_NETNS_COOKIE, 0 where the kernel has none (before 5.12) */
-	uint32_t netns;         /* inode; given away anew once the namespace is gone */
+	uint32_t netns;         /* inode; given away anew once the namespace is gone.
+				 * 0: all beyond the first 4096 namespaces */
 	uint32_t reserved;
 	uint64_t events;
 	uint64_t segs;

@@ -80,6 +80,7 @@ static int pull(struct owners *owners, struct ring *ring)
 	if (got <= 0)
 		return got;
 	owners->count++;
+	owners->full |= owners->count == HELD_MAX;
 	if (record->question.asked_ns)
 		owners->asked_ns = record->event.ts_ns;
 	return got;
@@ -106,7 +107,7 @@ uint64_t owners_wait_ns(const struct owners *owners)
 
 	if (!owners->count)
 		return UINT64_MAX;
-	if (!oldest->question.asked_ns || owners->count == HELD_MAX)
+	if (!oldest->question.asked_ns || owners->full)
 		return 0;
 	now = now_ns();
 	until = oldest->event.ts_ns + TCPRETRANS_HOLD_NS;
@@ -138,6 +139,7 @@ int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, b
 		events[taken] = oldest->event;
 		owners->first = (owners->first + 1) % HELD_MAX;
 		owners->count--;
+		owners->full &= owners->count > HELD_MAX / 2;
 	}
 	return taken;
 }

@@ -23,6 +23,7 @@ struct owners {
 	uint64_t asked_ns;       /* the latest question */
 	uint64_t pass_began_ns;
 	uint64_t pass_took_ns;
+	bool full; /* a storm: nothing is held until half of them are out */
 };
 
 int owners_open(struct owners *owners, struct programs *programs);

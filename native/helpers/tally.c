@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../bpf/counters.h"
@@ -13,6 +14,26 @@ struct tally {
 	int cpus;
 	struct tcpretrans_counters *each; /* one for each possible CPU */
 };
+
+static void put(struct tcpretrans_netns *rows, int n, int place, const struct netns_key *key,
+		const struct tcpretrans_counters *sum)
+{
+	if (place >= n)
+		return;
+	rows[place] = (struct tcpretrans_netns){
+		.cookie = key->cookie, .netns = key->netns,
+		.events = sum->events, .segs = sum->segs,
+		.failed_segs = sum->failed_segs, .lost_segs = sum->lost_segs,
+		.filtered_segs = sum->filtered_segs, .skipped_segs = sum->skipped_segs,
+	};
+}
+
+static bool counted_anything(const struct tcpretrans_counters *sum)
+{
+	static const struct tcpretrans_counters nothing;
+
+	return memcmp(sum, &nothing, sizeof(nothing)) != 0;
+}
 
 static int begin(struct tally *tally)
 {
@@ -44,23 +65,21 @@ int tally_netns(const struct tcpretrans_bpf *skeleton, struct tcpretrans_netns *
 {
 	int map_fd = bpf_map__fd(skeleton->maps.counters);
 	struct netns_key key = {}, *previous = NULL;
+	struct tcpretrans_counters sum;
 	struct tally tally = {};
+	const uint32_t zero = 0;
 	int found = 0, err = begin(&tally);
 
 	while (!err && !bpf_map_get_next_key(map_fd, previous, &key)) {
-		struct tcpretrans_counters sum = {};
-
+		memset(&sum, 0, sizeof(sum));
 		err = add_up(&tally, map_fd, &key, &sum);
-		if (!err && found < n)
-			rows[found] = (struct tcpretrans_netns){
-				.cookie = key.cookie, .netns = key.netns,
-				.events = sum.events, .segs = sum.segs,
-				.failed_segs = sum.failed_segs, .lost_segs = sum.lost_segs,
-				.filtered_segs = sum.filtered_segs, .skipped_segs = sum.skipped_segs,
-			};
-		found++;
+		put(rows, n, found++, &key, &sum);
 		previous = &key;
 	}
+	memset(&sum, 0, sizeof(sum));
+	err = err ?: add_up(&tally, bpf_map__fd(skeleton->maps.other_netns), &zero, &sum);
+	if (!err && counted_anything(&sum))
+		put(rows, n, found++, &(struct netns_key){}, &sum);
 	free(tally.each);
 	return err ?: found;
 }

@@ -35,7 +35,7 @@ EARLY = 87  # connected before tracing begins
 SHARED = "shared"
 
 EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.TRUTH else (8000, 500, 180)
-RIGHT, WRONG = 0.99, 0.001
+RIGHT, RIGHT_IN_ALL, WRONG, TAKEN_FOR_SHARED = 0.99, 0.995, 0.001, 0.02
 IPPROTO_MPTCP = 262
 
 Tally = Dict[str, "Counter[str]"]
@@ -123,10 +123,14 @@ def test_owners_are_right_or_unknown(lab: Lab, tmp_path: Any) -> None:
     tell(verdicts, ways)
     total = sum(sum(row.values()) for row in verdicts.values())
     assert sum(row["wrong"] for row in verdicts.values()) <= WRONG * total
+    all_right = all_counted = 0
     for name, row in verdicts.items():
         if name != SHARED:
             counted = row["right"] + row["wrong"] + row["unknown"]
             assert row["right"] >= RIGHT * counted, (name, row)
+            assert row["shared"] <= TAKEN_FOR_SHARED * (counted + row["shared"]), (name, row)
+            all_right, all_counted = all_right + row["right"], all_counted + counted
+    assert all_right >= RIGHT_IN_ALL * all_counted
     # The last owner is known after it has gone, and a socket with two holders is marked.
     assert ways["leave"]["close"] > 0
     marked = [event for event in events if class_of(lab, event) == SHARED and event.owner_shared]
