@@ -23,6 +23,8 @@ from lab.seen import SETTLED, Seen
 from lab.traffic import connected, connecting, listener
 from lab.uring import PendingReceive
 
+pytestmark = pytest.mark.truth
+
 # Port -> how its server works, how its clients do.
 CLASSES = {
     80: ("prefork", "short"), 81: ("fork_each", "short"), 82: ("reuseport", "short"),
@@ -32,7 +34,7 @@ CLASSES = {
 EARLY = 87  # connected before tracing begins
 SHARED = "shared"
 
-EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.FULL else (8000, 500, 180)
+EVENTS, EVENTS_EACH, SECONDS = (100000, 2000, 900) if rights.TRUTH else (8000, 500, 180)
 RIGHT, WRONG = 0.99, 0.001
 IPPROTO_MPTCP = 262
 
