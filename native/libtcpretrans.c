@@ -102,7 +102,7 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 	tracer->waiter = (struct waiter){ .epoll = -1, .timer = -1, .stop = -1 };
 	err = start(tracer, &known, &why);
 	if (err == -EMFILE || err == -ENFILE) /* at whichever step it was */
-		explain(&why, err, "tracing needs some 15 file descriptors, and this process or machine has "
+		explain(&why, err, "tracing needs some 35 file descriptors, and this process or machine has "
 			"no more of them (%s); raise the limit of open files (ulimit -n)", strerror(-err));
 	if (err) {
 		tcpretrans_close(tracer);

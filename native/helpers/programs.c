@@ -225,9 +225,19 @@ void programs_settle(const struct programs *programs)
 		go_through(programs->skeleton->links.settle_open_socket);
 }
 
-/* Detaching does not wait for programs that are running on other CPUs; a grace period does. */
+static void detach(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+	*link = NULL;
+}
+
+/* First those that count what was skipped, or they would take the time between for that. Detaching
+ * does not wait for programs that are running on other CPUs; a grace period does. */
 void programs_detach(struct programs *programs)
 {
+	detach(&programs->skeleton->links.on_skipped_retransmit_skb);
+	detach(&programs->skeleton->links.on_set_state);
+	detach(&programs->skeleton->links.on_destroy_sock);
 	tcpretrans_bpf__detach(programs->skeleton);
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }

@@ -87,20 +87,30 @@ class Ledger(NamedTuple):
             unexplained=sum(row.unexplained or 0 for row in rows),
             uncertainty=None if None in doubts else sum(doubt or 0 for doubt in doubts))
 
+    @property
+    def exact(self) -> bool:
+        """Every namespace's counter could be read, and everything in them is accounted for."""
+        return self.total.exact and not self.unreadable
+
     def sentence(self) -> str:
         """The line that ends ``trace``."""
-        text = "ledger: " + self.total.sentence()
+        parts = [self.total.sentence()] if len(self.unreadable) < len(self.rows) or not self.rows else []
         odd = sum(1 for row in self.rows if row.unexplained)
         if odd:
-            text += "; %d of %d namespaces with a remainder" % (odd, len(self.rows))
+            parts.append("%d of %s with a remainder" % (odd, _namespaces(len(self.rows))))
         if self.unreadable:
-            text += "; kernel counter unreadable in %d namespaces, with %d segments" % (
-                len(self.unreadable), sum(row.accounted for row in self.unreadable))
-        return text
+            parts.append("kernel counter unreadable in %s, with %d segments" % (
+                _namespaces(len(self.unreadable)), sum(row.accounted for row in self.unreadable)))
+        return "ledger: " + "; ".join(parts)
 
     def to_dict(self) -> Dict[str, Any]:
         """Ready for JSON."""
-        return {"type": "ledger", "total": _json(self.total), "namespaces": [_json(row) for row in self.rows]}
+        total = dict(_json(self.total), exact=self.exact, unreadable=len(self.unreadable))
+        return {"type": "ledger", "total": total, "namespaces": [_json(row) for row in self.rows]}
+
+
+def _namespaces(number: int) -> str:
+    return "%d namespace%s" % (number, "" if number == 1 else "s")
 
 
 def _json(row: LedgerRow) -> Dict[str, Any]:

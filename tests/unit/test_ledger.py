@@ -54,7 +54,7 @@ def test_what_is_left_over_is_told(ours: int, unexplained: int) -> None:
     assert ledger.rows[0].unexplained == unexplained
     assert ledger.rows[0].exact is (unexplained == 0)
     assert "unexplained %d" % unexplained in ledger.sentence()
-    assert ("1 of 1 namespaces with a remainder" in ledger.sentence()) is (unexplained != 0)
+    assert ("1 of 1 namespace with a remainder" in ledger.sentence()) is (unexplained != 0)
 
 
 @pytest.mark.parametrize("ours, kernel, unexplained", [(5, 10, 5), (10, 10, 0), (13, 13, 0), (17, 17, 0), (18, 17, -1)])
@@ -78,7 +78,9 @@ def test_what_nobody_can_know_is_not_left_out() -> None:
     """Nothing was seen there, but perhaps something was retransmitted."""
     ledger = ended((at(None), at(None), at(None), at(None)))
     assert [row.kernel for row in ledger.unreadable] == [None]
-    assert "kernel counter unreadable in 1 namespaces, with 0 segments" in ledger.sentence()
+    assert ledger.sentence() == "ledger: kernel counter unreadable in 1 namespace, with 0 segments"
+    assert not ledger.exact and not ledger.to_dict()["total"]["exact"]
+    assert ledger.to_dict()["total"]["unreadable"] == 1
 
 
 def test_a_namespace_made_later_began_with_nothing() -> None:
@@ -98,7 +100,7 @@ def test_what_cannot_be_read_is_never_exact(readings: Any) -> None:
     ledger = ended(readings, count(segs=4))
     assert ledger.rows[0].kernel is ledger.rows[0].unexplained is None
     assert not ledger.rows[0].exact and ledger.unreadable
-    assert "kernel counter unreadable in 1 namespaces, with 4 segments" in ledger.sentence()
+    assert "kernel counter unreadable in 1 namespace, with 4 segments" in ledger.sentence()
 
 
 def test_an_inode_given_to_another_namespace_starts_anew() -> None:

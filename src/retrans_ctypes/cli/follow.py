@@ -31,6 +31,13 @@ def follow(
     sink.finish()
 
 
+def end(tracer: Tracer) -> None:
+    """Detach, so that what is told of it agrees; events that nobody can take any more are dropped."""
+    tracer.stop()
+    while not tracer.ended:
+        tracer.poll(0)
+
+
 def summary(stats: Stats) -> str:
     """The last line: what was seen, and what was not."""
     lost = "%d lost" % stats.lost
@@ -38,6 +45,8 @@ def summary(stats: Stats) -> str:
         lost += " (%d segments): the ring buffer was full" % stats.lost_segs
     parts = ["%d events" % stats.events, "%d segments" % stats.segs, "%d failed" % stats.failed,
              "%d filtered" % stats.filtered, lost]
+    if stats.skipped_segs:
+        parts.insert(-1, "%d segments skipped by the kernel" % stats.skipped_segs)
     if stats.missed:
         parts.insert(-1, "%d missed" % stats.missed)
     return ", ".join(parts)

@@ -18,7 +18,7 @@ from ..sinks.output import Output
 from ..sinks.text import BANNER, TextSink
 from ..tracer import Tracer
 from ..workload import Lookups
-from .follow import follow, summary, tell
+from .follow import end, follow, summary, tell
 from .options import Parser, say, seconds, terminal_width
 from .signals import StopSignals
 
@@ -42,6 +42,7 @@ def main(arguments: List[str]) -> int:
             sink = make_sink(options, output, shown, lookups)
             follow(tracer, sink, output, wanted(options), options.duration)
         finally:
+            end(tracer)
             tell(summary(tracer.stats()))
             ledger = tracer.ledger()
             tell(ledger.sentence())
