@@ -8,7 +8,7 @@ from lab.comparison import Pair, confusion, describe, waiting_times, wrong
 from lab.link import MAPPED, V4, V6
 from lab.loads import Load
 from lab.proof import Proof, prove
-from lab.rights import TRUTH
+from lab.rights import FULL, TRUTH
 from lab.tables import matrix, table
 
 pytestmark = pytest.mark.truth
@@ -26,7 +26,7 @@ LOADS = [
     Load(20, flows=4, ends=MAPPED, control="bbr", offload=False),
     Load(100, flows=32, marked=100),
 ]
-EVENTS = 10000 if TRUTH else 2000  # of each load
+EVENTS = 10000 if TRUTH else 2000 if FULL else 700  # of each load
 
 # Targets for `stall_us`, by what the event says.
 P50_US, P99_US = 10, 1000
