@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 from typing import Any, Iterator, List
 
+import pytest
 from lab import commands, summary
 from lab.counters import Counters
 from lab.link import V4, Lab
@@ -184,6 +185,7 @@ def shares() -> List[int]:
     return [-(-SOCKETS // processes)] * processes
 
 
+@pytest.mark.full
 def test_65536_sockets(lab: Lab, nothing_left_behind: None) -> None:
     """In each process two retransmit, one connected before tracing began and one after; all others idle."""
     from retrans_ctypes import Tracer
