@@ -74,8 +74,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (segs > total)
 		segs = total;
 	skipped = total - segs;
-	if (skipped)
-		ADD(count->skipped_segs, skipped);
+	ADD(count->skipped_segs, skipped);
 	if (err)
 		ADD(count->failed_segs, segs);
 	record = begin(count, ip_version(&sk->__sk_common), err ? 0 : segs);
@@ -109,8 +108,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	/* with TCP Fast Open the child exists already, and counts this too */
 	tp = get(sk, __sk_common.skc_state) == TCP_LISTEN ? 0 : tcp_sock_of(sk);
 	total = tp ? grown(remember(sk), get(tp, total_retrans), 1) : 1;
-	if (total > 1)
-		ADD(count->skipped_segs, total - 1);
+	ADD(count->skipped_segs, total ? total - 1 : 0);
 	record = begin(count, ip_version(&req->__req_common), 1);
 	if (!record)
 		return 0;
