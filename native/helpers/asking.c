@@ -85,7 +85,7 @@ int ask_btf(struct attempt *attempt)
 	note_limits(attempt);
 	if (kprobe)
 		note(&attempt->programs->notes, "ledger: a kprobe sees attempts before they are made, so "
-		     "segments are those that are about to be sent, and there is no ledger");
+		     "it is not known which of them the kernel counts");
 	return 0;
 }
 
@@ -126,7 +126,7 @@ int ask_tracefs(struct attempt *attempt)
 	settings->has_err = settings->skb.err != 0;
 	attempt->programs->can.can |= settings->has_err ? TCPRETRANS_CAN_FAILED : 0;
 	note(notes, "ledger: the record of this tracepoint does not say how many segments it was, nor "
-	     "whose namespace, so there is no ledger");
+	     "in whose namespace");
 	note(notes, "reason: only 'syn' and 'synack' can be told from these records");
 	note(notes, "owner: who connected or listened is told, but not whether it still has the socket");
 	return 0;

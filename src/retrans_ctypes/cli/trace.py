@@ -42,6 +42,9 @@ def main(arguments: List[str]) -> int:
                 tracer.library_version(), tracer.capabilities.sentence()))
             for note in tracer.capabilities.notes:
                 tell(note)
+        elif not tracer.capabilities.ledger:
+            tell("attached by %s: less is known here than elsewhere; -v tells what, and doctor why"
+                 % tracer.capabilities.attach)
         if options.json:
             tell(BANNER)
         try:
