@@ -44,6 +44,9 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 
 	if (out_of_descriptors(err))
 		return err; /* the log, if there is one, is not about that */
+	if (log && attempt->opts->btf && strstr(log, "CO-RE relocation"))
+		return explain(why, -EINVAL, "the BTF file %s is not that of this very kernel, or not all of "
+			       "it: %s", attempt->opts->btf, explain_verifier(log));
 	if (log)
 		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
 			       "this sentence with the output of 'uname -r'", explain_verifier(log));
