@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A kernel that refuses some of what is asked of it: preloaded, it stands between libbpf and bpf().
  *
- * RETRANS_TEST_REFUSE holds words of the form WHAT:WHICH=ERRNO, with commas between them:
+ * RETRANS_TEST_REFUSE holds words of the form WHAT:WHICH=ERRNO, with commas between them. Names count as
+ * far as the kernel has them, which is 15 bytes.
  *	load:NAME    programs of that name, with a verifier's log
  *	silent:NAME  the same without one
  *	type:NUMBER  programs of a type (enum bpf_prog_type)
