@@ -193,7 +193,8 @@ class Event(Record):
         "B", OWNER_HOW, "How the owner is known: it was asleep on the socket (`waiting`), inside"
         " a system call on it (`lock`), or the last seen so (`last_user`); it alone holds the socket and"
         " connected or listened (`file`) or was found (`iterator`); it closed it (`close`); it listens"
-        " for the connection, not yet accepted (`inherited`)", "tcpretrans_event.h")
+        " for the connection, not yet accepted (`inherited`); it connected or listened, and whether it"
+        " still has the socket is not known (`opener`)", "tcpretrans_event.h")
     owner_shared = optional(
         "B", KNOWN_SHARED, "", "1: other live processes hold the socket too", "files_struct")
     reserved = padding(5)

@@ -1,7 +1,8 @@
 """BTF files that are missing, damaged or of something else, and the right one on a kernel without its own."""
 import os
+import struct
 import subprocess
-from typing import Any, List
+from typing import Any, Tuple
 
 import pytest
 from lab import commands
@@ -12,7 +13,7 @@ HIDDEN = "mount -t tmpfs none " + os.path.dirname(KERNEL_BTF)
 SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab", "other_kernel.c")
 
 
-def refused(path: str, *words: str, options: List[str] = []) -> None:
+def refused(path: str, *words: str, options: Tuple[str, ...] = ()) -> None:
     """Whether the kernel has a BTF of its own or not, a file that was named must be good."""
     for before in ([], shell(HIDDEN)):
         code, out, err = commands.run(before + commands.module("--btf", path, "--duration", "0.2", *options))
@@ -74,8 +75,6 @@ def test_of_another_architecture(tmp_path: Any, nothing_left_behind: None) -> No
 
 def moved(path: str) -> None:
     """Make struct sock_common of this BTF file that of a kernel with other offsets: all one word further."""
-    import struct
-
     with open(path, "r+b") as file:
         content = bytearray(file.read())
         header, type_off, _, str_off, str_len = struct.unpack_from("<4xIIIII", content)

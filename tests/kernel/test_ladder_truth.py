@@ -4,18 +4,26 @@ from contextlib import ExitStack
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from lab import summary
+from lab import rights, summary
 from lab.books import check_row, ended, inhabited, row_of
 from lab.counters import Counters
 from lab.link import MAPPED, V4, V6, Lab
 from lab.load import Load, run
 from lab.seen import segments
 from lab.traffic import connecting, listener
-from lab.ways import ALL, FROM_FILE, TYPED, Way, tracing
+from lab.ways import ALL, FROM_FILE, TRACEFS, TYPED, Way, tracing
 
 IS_SYN_ACK = "tcp flags & (syn|ack) == (syn|ack)"
-each_way = pytest.mark.parametrize("way", ALL, ids=[way.name for way in ALL])
-each_typed_way = pytest.mark.parametrize("way", TYPED + [FROM_FILE], ids=lambda way: way.name)
+QUICK = [TYPED[3], FROM_FILE] + TRACEFS[:1]  # the others are tried at length, or by other tests
+
+
+def with_marks(ways: List[Way]) -> Any:
+    return pytest.mark.parametrize("way", [
+        pytest.param(way, marks=[] if way in QUICK else pytest.mark.full, id=way.name) for way in ways])
+
+
+each_way = with_marks(ALL)
+each_typed_way = with_marks(TYPED + [FROM_FILE])
 
 
 class Handshakes:
@@ -77,7 +85,7 @@ def same_events(events: List[Any], others: List[Any]) -> List[Tuple[Any, Any]]:
 
 @each_typed_way
 def test_books_balance_and_reasons_are_those_of_the_best_way(lab: Lab, way: Way) -> None:
-    load = Load(V4, flows=16, loss=100, local_loss=20, seconds=1.0)
+    load = Load(V4, flows=16, loss=100, local_loss=20, seconds=5.0 if rights.FULL else 1.0)
     with inhabited(lab), tracing(TYPED[0]) as best, tracing(way) as tracer:
         counters = [(namespace, Counters(namespace)) for namespace in (lab.client, lab.server)]
         run(lab, load)
