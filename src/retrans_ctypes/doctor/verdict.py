@@ -1,0 +1,130 @@
+"""What it all comes to: can one trace here, how well, and what would make it better."""
+
+from typing import Iterator, NamedTuple, Optional, Tuple
+
+from ..capabilities import CAN
+from .attempts import Attempt, Attempts
+from .kernel import Btf
+from .library import Library
+from .rights import Rights
+from .surroundings import Cgroups, Surroundings
+
+EXIT_CODES = {"full": 0, "degraded": 1, "impossible": 2}
+
+# Kernels before 6.17 do not tell of attempts that failed. All that was sent is told there all the same.
+_NOT_COUNTED = {"failed"}
+
+
+class Lack(NamedTuple):
+    """Something that is lost here, and what it takes to have it."""
+
+    what: str
+    better: str
+
+    def __str__(self) -> str:
+        return "%s; better: %s" % (self.what, self.better) if self.better else self.what
+
+
+class Verdict(NamedTuple):
+    """``full``: nothing is lost. ``degraded``: it traces, but ``lacks`` are lost, the worst one first.
+    ``impossible``: it does not trace. ``notes``: good to know, and no loss."""
+
+    level: str
+    lacks: Tuple[Lack, ...]
+    notes: Tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.level]
+
+
+class Facts(NamedTuple):
+    """What the verdict is made from; None is what could not be found out."""
+
+    library: Optional[Library]
+    attempts: Optional[Attempts]
+    btf: Optional[Btf]
+    rights: Optional[Rights]
+    surroundings: Optional[Surroundings]
+    cgroups: Optional[Cgroups]
+
+
+def verdict(facts: Facts) -> Verdict:
+    tries = facts.attempts
+    if tries is None or not tries.chosen.works and tries.first_that_works() is None:
+        return Verdict("impossible", (Lack(*_why_not(facts)),), ())
+    lacks = tuple(_lacks(facts, tries))
+    return Verdict("degraded" if lacks else "full", lacks, tuple(_notes(facts, tries.chosen)))
+
+
+def _why_not(facts: Facts) -> Tuple[str, str]:
+    """The library's own sentence already ends with what to do."""
+    if facts.library is not None and facts.library.problem:
+        return facts.library.problem, ""
+    if facts.attempts is None or not facts.attempts.chosen.refusal:
+        return "no way of tracing could be tried", "see what the lines above say"
+    return facts.attempts.chosen.refusal, ""
+
+
+def _lacks(facts: Facts, tries: Attempts) -> Iterator[Lack]:
+    if not tries.chosen.works:
+        yield Lack("nothing works unless it is asked for",
+                   "start it with --attach %s" % tries.first_that_works())
+    else:
+        lacking = unknown(tries.chosen)
+        if lacking:
+            yield Lack("never known here: " + listed(lacking), _better_way(facts, tries))
+    if facts.rights is not None and facts.rights.holds("CAP_SYS_ADMIN") is False:
+        yield Lack("the ledger covers no network namespace but this one", "CAP_SYS_ADMIN")
+    if facts.surroundings is not None:
+        yield from _unnamed(facts.surroundings, facts.rights)
+    if facts.cgroups is not None and facts.cgroups.layout != "none" and not facts.cgroups.told_by:
+        yield Lack("pods, containers and units are not named, since not all cgroups can be seen",
+                   "a container with --pid=host --cgroupns=host")
+
+
+def unknown(attempt: Attempt) -> Tuple[str, ...]:
+    """What no event of that tracer ever tells, and a better one would."""
+    can = attempt.capabilities
+    if can is None:
+        return ()
+    return tuple(name for name in CAN if not getattr(can, name) and name not in _NOT_COUNTED
+                 ) + can.missing
+
+
+def listed(names: Tuple[str, ...], most: int = 6) -> str:
+    """The first names; `capabilities` has them all."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")
+
+
+def _better_way(facts: Facts, tries: Attempts) -> str:
+    can = tries.chosen.capabilities
+    if can is not None and can.attach == "tp_btf":
+        return "a newer kernel"
+    if facts.btf is not None and facts.btf.problem:
+        return "a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y), or its BTF in a file named with --btf"
+    return "what tp_btf says it needs"
+
+
+def _unnamed(place: Surroundings, rights: Optional[Rights]) -> Iterator[Lack]:
+    if not place.host_pids:
+        yield Lack("owners have a pid and a name, but no command line, since the host's processes"
+                   " are not seen", "a container with --pid=host, or /proc mounted")
+        return
+    if place.hidden_processes:
+        yield Lack("command lines of other users' processes cannot be read (%s)"
+                   % place.hidden_processes, "CAP_SYS_PTRACE, or /proc mounted without hidepid")
+    if place.closed_processes and rights is not None and rights.holds("CAP_SYS_PTRACE") is False:
+        yield Lack("%d of %d processes do not show their network namespaces, which may so lack name"
+                   " and ledger" % (place.closed_processes, place.processes), "CAP_SYS_PTRACE")
+
+
+def _notes(facts: Facts, chosen: Attempt) -> Iterator[str]:
+    can = chosen.capabilities
+    if can is not None and not can.failed:
+        yield "attempts that the kernel could not send are not told here (Linux 6.17 tells them)"
+    groups = facts.cgroups
+    if groups is not None and groups.told_by == "owner":
+        yield ("with cgroup %s, pods, containers and units are told by the owner, while it lives;"
+               " cgroup v2 alone tells them by the socket" % groups.layout)
