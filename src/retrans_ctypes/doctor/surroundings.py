@@ -78,7 +78,8 @@ def _own_namespaces(roots: Roots) -> Tuple[str, ...]:
     if roots.pids_are_the_kernels():
         for kind in _OF_PROCESS_1:
             link = _link(os.path.join(roots.own, "ns", kind))
-            if _link(os.path.join(roots.proc, "1/ns", kind)) not in (link, None):
+            of_first = _link(os.path.join(roots.proc, "1/ns", kind))
+            if link is not None and of_first not in (link, None):
                 found.append(kind)
     return tuple(sorted(found))
 
