@@ -95,7 +95,14 @@ def test_without_btf() -> None:
 
 def test_only_what_nobody_takes_by_default_works() -> None:
     found = judged(attempts=tries(REFUSED, kprobe=able(4)))
-    assert found.level == "degraded" and found.lacks[0].better == "start it with --attach kprobe"
+    assert found.level == "degraded"
+    assert found.lacks[0] == (REFUSED.refusal, "start it with --attach kprobe")
+
+
+def test_a_btf_file_that_is_of_no_use() -> None:
+    given = Btf("/etc/passwd", True, 9, "is not BTF")
+    found = judged(attempts=tries(REFUSED, tp_btf=able()), btf=given)
+    assert found.lacks[0].better == "start it with --attach tp_btf, without --btf"
 
 
 @pytest.mark.parametrize("changes, words", [

@@ -4,6 +4,8 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from ..capabilities import ATTACH, BUFFERS, Capabilities
 
+_WITHOUT_BTF_FILE = ("tp_btf", "tp")  # they refuse one: the former has the kernel's, the latter none
+
 # What Tracer is: takes attach, buffer and btf; entered, it has capabilities.
 Open = Callable[..., Any]
 
@@ -39,7 +41,7 @@ class Attempts(NamedTuple):
 def attempts(tracer: Open, btf: Optional[str]) -> Attempts:
     return Attempts(
         chosen=_try(tracer, btf=btf),
-        attach={name: _try(tracer, attach=name, btf=btf)
+        attach={name: _try(tracer, attach=name, btf=None if name in _WITHOUT_BTF_FILE else btf)
                 for name in ATTACH.values() if name != "auto"},
         buffers={name: _try(tracer, buffer=name, btf=btf)
                  for name in BUFFERS.values() if name != "auto"})

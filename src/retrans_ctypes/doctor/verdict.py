@@ -68,8 +68,10 @@ def _why_not(facts: Facts) -> Tuple[str, str]:
 
 def _lacks(facts: Facts, tries: Attempts) -> Iterator[Lack]:
     if not tries.chosen.works:
-        yield Lack("nothing works unless it is asked for",
-                   "start it with --attach %s" % tries.first_that_works())
+        given = facts.btf is not None and facts.btf.given
+        yield Lack(tries.chosen.refusal or "nothing works unless it is asked for",
+                   "start it with --attach %s%s" % (
+                       tries.first_that_works(), ", without --btf" if given else ""))
     else:
         lacking = unknown(tries.chosen)
         if lacking:
