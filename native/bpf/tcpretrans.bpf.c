@@ -26,6 +26,7 @@
 #include "owner_wait.h"
 #include "owner_memory.h"
 #include "owner.h"
+#include "sample.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -86,7 +87,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	record->event.reason = reason_of(tp, skb, memory, record->event.ts_ns);
 	fill_stall(&record->event, tp, skb, memory, segs);
 	if (memory)
-		expect(memory, tp, next_in_queue(number_at(&skb->rbnode)));
+		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
 	finish(ctx, count, record, sk);
 	return 0;
 }
@@ -164,6 +165,14 @@ int on_call_retransmit_skb(struct pt_regs *ctx)
 		event->known |= TCPRETRANS_KNOWN_STALL;
 	}
 	finish(ctx, count, record, sk);
+	return 0;
+}
+
+SEC_OF("inet_sock_set_state")
+int BPF_PROG(sample_socket, const struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate == TCP_LISTEN)
+		take_sample(sk);
 	return 0;
 }
 #endif

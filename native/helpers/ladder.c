@@ -36,6 +36,7 @@ static int try_rung(struct programs *programs, const struct tcpretrans_opts *opt
 		err = number == TCPRETRANS_ATTACH_TP ? ask_tracefs(&attempt) : ask_btf(&attempt);
 	err = err ?: load_programs(&attempt);
 	err = err ?: attach_programs(&attempt);
+	err = err ?: check_reading(&attempt);
 	err = err ?: look_around(&attempt);
 	btf__free(attempt.btf);
 	free(attempt.logs);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "hooks.h"
 #include "rights.h"
+#include "sample.h"
 #include "tracefs.h"
 
 #define DEFAULT_BUFFER_BYTES (4U << 20)
@@ -67,6 +68,8 @@ static bool is_wanted(const struct attempt *attempt, const struct bpf_program *p
 		return true;
 	if (!attempt->btf)
 		return record_of(attempt, name) != NULL;
+	if (!strcmp(name, "sample_socket"))
+		return attempt->opts->btf != NULL;
 	if (attempt->number == TCPRETRANS_ATTACH_KPROBE && strstr(name, "retransmit_skb"))
 		return false;
 	if (attempt->opts->no_owners && !strcmp(name, "find_holders"))
@@ -244,6 +247,26 @@ int attach_programs(struct attempt *attempt)
 			programs->can.can |= hook_gives(bpf_program__name(program));
 	}
 	return 0;
+}
+
+/* A BTF file is believed only if what is read by it is there. */
+int check_reading(struct attempt *attempt)
+{
+	const struct explain *why = attempt->why;
+	int err;
+
+	if (!attempt->opts->btf)
+		return 0;
+	err = sample_check(programs_map_fd(attempt->programs, "samples"));
+	programs_detach_one(attempt->programs, "sample_socket");
+	if (err == -EINVAL)
+		return explain(why, err, "the BTF file %s is not that of this very kernel: what is read by "
+			       "it is something else; take the one made for this kernel",
+			       attempt->opts->btf);
+	if (err && !out_of_descriptors(err))
+		return explain(why, err, "it cannot be checked whether the BTF file %s is that of this "
+			       "kernel: %s", attempt->opts->btf, strerror(-err));
+	return err;
 }
 
 /* What there is already when tracing begins. */
