@@ -10,12 +10,13 @@ from retrans_ctypes.capabilities import CAN, Capabilities, capabilities
 from retrans_ctypes.cli.doctor import screen
 from retrans_ctypes.doctor import EXIT_CODES, Report, examine, report
 from retrans_ctypes.doctor.attempts import Attempt, Attempts
-from retrans_ctypes.doctor.kernel import Btf
+from retrans_ctypes.doctor.guards import Guards
+from retrans_ctypes.doctor.kernel import Btf, Settings
 from retrans_ctypes.doctor.library import Library
 from retrans_ctypes.doctor.rights import Rights
 from retrans_ctypes.doctor.screen import rows
 from retrans_ctypes.doctor.surroundings import Cgroups, Surroundings
-from retrans_ctypes.doctor.verdict import Facts, Verdict, listed, unknown, verdict
+from retrans_ctypes.doctor.verdict import Facts, Verdict, lost, verdict
 
 ALL = (1 << len(CAN)) - 1
 EVERY_FIELD = (1 << 64) - 1
@@ -58,8 +59,9 @@ def test_full() -> None:
 
 def test_failed_attempts_unseen_are_no_loss() -> None:
     """No kernel before 6.17 tells of them; all that was sent is told."""
-    found = judged(attempts=tries(able(can=without("failed"))))
-    assert (found.level, found.lacks) == ("full", ()) and "6.17" in found.notes[0]
+    found = judged(attempts=tries(able(can=without("failed"), notes="failed: not before Linux 6.17")))
+    assert found == ("full", (), ("not before Linux 6.17",))
+    assert len(judged(attempts=tries(able(can=without("failed")))).notes) == 1
 
 
 @pytest.mark.parametrize("layout, told_by, level", [
@@ -75,7 +77,7 @@ def test_cgroups(layout: str, told_by: Optional[str], level: str) -> None:
 def test_every_ability_that_is_lost_counts(name: str) -> None:
     found = judged(attempts=tries(able(can=without(name))))
     assert found.level == "degraded" and found.exit_code == 1
-    assert found.lacks == (("never known here: " + name, "a newer kernel"),)
+    assert found.lacks == (("not told here: " + name, "a newer kernel"),)
 
 
 def test_lost_fields_count() -> None:
@@ -83,14 +85,14 @@ def test_lost_fields_count() -> None:
 
     field = next(field for field in Event.FIELDS if field.name == "stall_us")
     found = judged(attempts=tries(able(known=EVERY_FIELD & ~field.bit)))
-    assert found.lacks[0].what == "never known here: stall_us"
+    assert found.lacks[0].what == "not told here: stall_us"
 
 
 def test_without_btf() -> None:
     missing = Btf("/sys/kernel/btf/vmlinux", False, None, "no such file or directory")
     found = judged(btf=missing, attempts=tries(able(3, can=0, known=0), tp=able(3)))
     assert found.level == "degraded" and "--btf" in found.lacks[0].better
-    assert "ledger, reason, synack" in found.lacks[0].what and "more" in found.lacks[0].what
+    assert "ledger, reason, synack" in found.lacks[0].what and "fields of events" in found.lacks[0].what
 
 
 def test_only_what_nobody_takes_by_default_works() -> None:
@@ -139,14 +141,34 @@ def test_impossible_without_the_library() -> None:
     assert found.lacks[0].what == "it is cut short"
 
 
+@pytest.mark.parametrize("problem, fapolicyd, better", [
+    ("/lib.so cannot be read (Operation not permitted)", "running", "fapolicyd-cli --file add /lib.so"),
+    ("/lib.so cannot be read (Operation not permitted)", None, ""), ("it is cut short", "running", ""),
+])
+def test_a_library_that_is_not_trusted(problem: str, fapolicyd: Optional[str], better: str) -> None:
+    assert GOOD.library is not None
+    found = judged(attempts=tries(REFUSED), library=GOOD.library._replace(problem=problem), guards=Guards(None, fapolicyd))
+    assert found.lacks[0].what == problem and better in found.lacks[0].better and bool(better) == bool(found.lacks[0].better)
+
+
+@pytest.mark.parametrize("lockdown, word", [("confidentiality", "locked down"), ("integrity", REFUSED.refusal), (None, REFUSED.refusal)])
+def test_impossible_in_a_kernel_locked_down(lockdown: Optional[str], word: str) -> None:
+    found = judged(attempts=tries(REFUSED), settings=Settings(lockdown, 2, 2, 0))
+    assert found.level == "impossible" and word in found.lacks[0].what
+
+
 def test_impossible_where_nothing_could_be_tried() -> None:
     assert judged(attempts=None).level == "impossible"
 
 
-def test_names_are_listed() -> None:
-    assert listed(("a", "b")) == "a, b"
-    assert listed(tuple("abcdefgh")) == "a, b, c, d, e, f and 2 more"
-    assert unknown(REFUSED) == ()
+def test_what_is_lost() -> None:
+    assert lost(REFUSED) == lost(able()) == lost(able(can=without("failed"))) == ""
+    assert lost(able(can=without("ledger", "cookie"))) == "ledger, cookie"
+    fields = "a", "b", "c", "d", "e"
+    few = able(can=without("reason"))
+    assert few.capabilities is not None
+    assert lost(Attempt(few.capabilities._replace(missing=fields + ("reason",)), None)) == "reason, a, b, c, d, e"
+    assert lost(Attempt(few.capabilities._replace(missing=fields + ("f",)), None)) == "reason, 6 fields of events"
 
 
 class FakeTracer(Tracer):

@@ -89,10 +89,11 @@ def examine(
         btf=safely("btf", lambda: kernel.btf(root, given_btf)),
         rights=safely("rights", lambda: rights(os.geteuid(), root)),
         surroundings=safely("surroundings", lambda: surroundings(places, os.environ, root)),
-        cgroups=safely("cgroups", lambda: cgroups(places)))
+        cgroups=safely("cgroups", lambda: cgroups(places)),
+        settings=safely("settings", lambda: kernel.settings(root)),
+        guards=safely("guards", lambda: guards(root)))
     return Report(
         verdict=verdict(found), kernel=safely("kernel", kernel.kernel), btf=found.btf,
         tracefs=safely("tracefs", lambda: tracefs(root)), rights=found.rights,
-        settings=safely("settings", lambda: kernel.settings(root)),
-        surroundings=found.surroundings, cgroups=found.cgroups, library=found.library,
-        guards=safely("guards", lambda: guards(root)), attempts=found.attempts, failures=failures)
+        settings=found.settings, surroundings=found.surroundings, cgroups=found.cgroups,
+        library=found.library, guards=found.guards, attempts=found.attempts, failures=failures)

@@ -11,10 +11,11 @@ from .report import Report
 from .rights import Rights
 from .surroundings import Cgroups, Surroundings
 from .tracefs import Tracefs
-from .verdict import Verdict, listed, unknown
+from .verdict import Verdict, lost
 
 GOOD, WORSE, BAD, PLAIN = "+", "!", "-", " "
 _MOST_LACKS = 2
+_SAID_ELSEWHERE = set(ATTACH.values()) | set(BUFFERS.values()) | {"failed"}
 _HEX_DIGITS = 12  # of the sha256: enough to compare by eye
 
 
@@ -98,11 +99,11 @@ def _settings(fact: Settings) -> Tuple[str, str]:
     limit = fact.memlock_bytes
     memlock = "unknown" if limit is None else "unlimited" if limit < 0 else _size(limit)
     text = ("lockdown %s, unprivileged_bpf_disabled %s, perf_event_paranoid %s,"
-            " memlock %s (counts before Linux 5.11)" % (
+            " memlock %s (before Linux 5.11)" % (
                 fact.lockdown or "not there", _or_not_there(fact.unprivileged_bpf_disabled),
                 _or_not_there(fact.perf_event_paranoid), memlock))
     if fact.lockdown == "confidentiality":
-        return BAD, text + "; this lockdown forbids tracing until a boot without it"
+        return BAD, text + "; this lockdown forbids tracing"
     return PLAIN, text
 
 
@@ -155,26 +156,28 @@ def _guards(fact: Guards) -> Tuple[str, str]:
 def _ways(tries: Attempts) -> Iterator[Row]:
     chosen = tries.chosen.capabilities
     said: Dict[str, str] = {}
-    for ways in (tries.attach, tries.buffers):
+    for ways, describe in ((tries.attach, _attach), (tries.buffers, _buffer)):
         for name, attempt in ways.items():
-            mark, text = _attempt(attempt)
+            mark, text = describe(attempt)
             if chosen is not None and name in (chosen.attach, chosen.buffer):
                 text += " <- chosen"
             same = said.setdefault(text, name)
             yield Row(mark, name, text if same == name or attempt.works else "as " + same)
     for note in chosen.notes if chosen is not None else ():
         about, colon, sentence = note.partition(": ")
-        if about not in tuple(ATTACH.values()) + tuple(BUFFERS.values()):
+        if about not in _SAID_ELSEWHERE:
             yield Row(WORSE, about if colon else "", sentence or note)
 
 
-def _attempt(attempt: Attempt) -> Tuple[str, str]:
-    if not attempt.works:
-        return BAD, attempt.refusal or "refused"
-    lacking = unknown(attempt)
-    if lacking:
-        return WORSE, "works, without " + listed(lacking)
-    return GOOD, "works"
+def _attach(attempt: Attempt) -> Tuple[str, str]:
+    without = lost(attempt)
+    if attempt.works and without:
+        return WORSE, "works, without " + without
+    return _buffer(attempt)
+
+
+def _buffer(attempt: Attempt) -> Tuple[str, str]:
+    return (GOOD, "works") if attempt.works else (BAD, attempt.refusal or "refused")
 
 
 def _last(verdict: Verdict) -> Iterator[Row]:

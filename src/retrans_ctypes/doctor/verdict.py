@@ -4,7 +4,8 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 from ..capabilities import CAN
 from .attempts import Attempt, Attempts
-from .kernel import Btf
+from .guards import Guards
+from .kernel import Btf, Settings
 from .library import Library
 from .rights import Rights
 from .surroundings import Cgroups, Surroundings
@@ -13,6 +14,7 @@ EXIT_CODES = {"full": 0, "degraded": 1, "impossible": 2}
 
 # Kernels before 6.17 do not tell of attempts that failed. All that was sent is told there all the same.
 _NOT_COUNTED = {"failed"}
+_FEW = 5  # fields that are named; more are counted, and `capabilities` names them
 
 
 class Lack(NamedTuple):
@@ -47,6 +49,8 @@ class Facts(NamedTuple):
     rights: Optional[Rights]
     surroundings: Optional[Surroundings]
     cgroups: Optional[Cgroups]
+    settings: Optional[Settings] = None
+    guards: Optional[Guards] = None
 
 
 def verdict(facts: Facts) -> Verdict:
@@ -58,12 +62,23 @@ def verdict(facts: Facts) -> Verdict:
 
 
 def _why_not(facts: Facts) -> Tuple[str, str]:
-    """The library's own sentence already ends with what to do."""
+    """The library's own sentence already ends with what to do, but it does not see all that we do."""
     if facts.library is not None and facts.library.problem:
-        return facts.library.problem, ""
+        return facts.library.problem, _trust(facts.library, facts.guards)
+    if facts.settings is not None and facts.settings.lockdown == "confidentiality":
+        return ("the kernel is locked down (confidentiality), so nobody may look into it",
+                "lockdown 'integrity' or none, which takes another boot")
     if facts.attempts is None or not facts.attempts.chosen.refusal:
         return "no way of tracing could be tried", "see what the lines above say"
     return facts.attempts.chosen.refusal, ""
+
+
+def _trust(library: Library, guards: Optional[Guards]) -> str:
+    """fapolicyd answers EPERM to whoever opens or maps what it does not trust."""
+    if guards is None or guards.fapolicyd is None or "not permitted" not in (library.problem or ""):
+        return ""
+    return ("have fapolicyd trust it (fapolicyd-cli --file add %s; fapolicyd-cli --update)"
+            % library.path)
 
 
 def _lacks(facts: Facts, tries: Attempts) -> Iterator[Lack]:
@@ -73,9 +88,9 @@ def _lacks(facts: Facts, tries: Attempts) -> Iterator[Lack]:
                    "start it with --attach %s%s" % (
                        tries.first_that_works(), ", without --btf" if given else ""))
     else:
-        lacking = unknown(tries.chosen)
-        if lacking:
-            yield Lack("never known here: " + listed(lacking), _better_way(facts, tries))
+        what = lost(tries.chosen)
+        if what:
+            yield Lack("not told here: " + what, _better_way(facts, tries))
     if facts.rights is not None and facts.rights.holds("CAP_SYS_ADMIN") is False:
         yield Lack("the ledger covers no network namespace but this one", "CAP_SYS_ADMIN")
     if facts.surroundings is not None:
@@ -85,19 +100,18 @@ def _lacks(facts: Facts, tries: Attempts) -> Iterator[Lack]:
                    "a container with --pid=host --cgroupns=host")
 
 
-def unknown(attempt: Attempt) -> Tuple[str, ...]:
-    """What no event of that tracer ever tells, and a better one would."""
+def lost(attempt: Attempt) -> str:
+    """What that tracer never tells and a better one would; empty where that is nothing."""
     can = attempt.capabilities
     if can is None:
-        return ()
-    return tuple(name for name in CAN if not getattr(can, name) and name not in _NOT_COUNTED
-                 ) + can.missing
-
-
-def listed(names: Tuple[str, ...], most: int = 6) -> str:
-    """The first names; `capabilities` has them all."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")
+        return ""
+    names = [name for name in CAN if not getattr(can, name) and name not in _NOT_COUNTED]
+    fields = [name for name in can.missing if name not in names]
+    if len(fields) > _FEW:
+        names.append("%d fields of events" % len(fields))
+    else:
+        names += fields
+    return ", ".join(names)
 
 
 def _better_way(facts: Facts, tries: Attempts) -> str:
@@ -125,7 +139,7 @@ def _unnamed(place: Surroundings, rights: Optional[Rights]) -> Iterator[Lack]:
 def _notes(facts: Facts, chosen: Attempt) -> Iterator[str]:
     can = chosen.capabilities
     if can is not None and not can.failed:
-        yield "attempts that the kernel could not send are not told here (Linux 6.17 tells them)"
+        yield can.why("failed") or "attempts that the kernel could not send are not told"
     groups = facts.cgroups
     if groups is not None and groups.told_by == "owner":
         yield ("with cgroup %s, pods, containers and units are told by the owner, while it lives;"
