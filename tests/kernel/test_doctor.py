@@ -2,6 +2,7 @@
 import json
 import os
 import sys
+import time
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 import pytest
@@ -141,6 +142,19 @@ def test_neither_proc_nor_sys(doctor: Doctor) -> None:
     told = doctor.tell(before=mounting("umount -l /sys", "umount -l /proc"))
     assert told["verdict"] == "impossible" and told["rights"]["held"] is None
     assert told["surroundings"]["processes"] == 0 and told["cgroups"]["layout"] == "none"
+
+
+def test_with_processes_hidden(doctor: Doctor) -> None:
+    told = doctor.tell(before=mounting("mount -t proc -o hidepid=2 proc /proc", then=AS_NOBODY + BPF_AND_PERFMON))
+    assert told["verdict"] == "degraded" and "hidepid" in what_is_lost(told)
+    assert told["surroundings"]["hidden_processes"] == "no such file or directory"
+
+
+def test_interrupted(doctor: Doctor) -> None:
+    with commands.Child(commands.module("doctor"), cwd=doctor.folder) as child:
+        time.sleep(0.4)
+        child.interrupt()
+        assert child.end() == (130, [], [])
 
 
 def test_in_a_pid_namespace(doctor: Doctor) -> None:

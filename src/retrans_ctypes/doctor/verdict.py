@@ -91,13 +91,19 @@ def _lacks(facts: Facts, tries: Attempts) -> Iterator[Lack]:
         what = lost(tries.chosen)
         if what:
             yield Lack("not told here: " + what, _better_way(facts, tries))
-    if facts.rights is not None and facts.rights.holds("CAP_SYS_ADMIN") is False:
-        yield Lack("the ledger covers no network namespace but this one", "CAP_SYS_ADMIN")
     if facts.surroundings is not None:
         yield from _unnamed(facts.surroundings, facts.rights)
     if facts.cgroups is not None and facts.cgroups.layout != "none" and not facts.cgroups.told_by:
         yield Lack("pods, containers and units are not named, since not all cgroups can be seen",
                    "a container with --pid=host --cgroupns=host")
+    if facts.rights is not None:
+        yield from _uncounted(facts.rights)
+
+
+def _uncounted(rights: Rights) -> Iterator[Lack]:
+    if rights.holds("CAP_SYS_ADMIN") is False:
+        yield Lack("network namespaces without a process are not in the ledger, nor, of any but this"
+                   " one, what a socket sent last without an event", "CAP_SYS_ADMIN")
 
 
 def lost(attempt: Attempt) -> str:
@@ -132,8 +138,8 @@ def _unnamed(place: Surroundings, rights: Optional[Rights]) -> Iterator[Lack]:
         yield Lack("command lines of other users' processes cannot be read (%s)"
                    % place.hidden_processes, "CAP_SYS_PTRACE, or /proc mounted without hidepid")
     if place.closed_processes and rights is not None and rights.holds("CAP_SYS_PTRACE") is False:
-        yield Lack("%d of %d processes do not show their network namespaces, which may so lack name"
-                   " and ledger" % (place.closed_processes, place.processes), "CAP_SYS_PTRACE")
+        yield Lack("%d of %d processes do not show their network namespaces, which may so have"
+                   " neither name nor ledger" % (place.closed_processes, place.processes), "CAP_SYS_PTRACE")
 
 
 def _notes(facts: Facts, chosen: Attempt) -> Iterator[str]:
