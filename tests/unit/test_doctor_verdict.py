@@ -164,6 +164,8 @@ def test_impossible_where_nothing_could_be_tried() -> None:
 def test_what_is_lost() -> None:
     assert lost(REFUSED) == lost(able()) == lost(able(can=without("failed"))) == ""
     assert lost(able(can=without("ledger", "cookie"))) == "ledger, cookie"
+    some = able(can=without("ledger"), notes="tp_btf: no\nring: no\nledger: none\nstall_us: not always\nfailed: no\nodd")
+    assert lost(some) == "ledger, stall_us in part"
     fields = "a", "b", "c", "d", "e"
     few = able(can=without("reason"))
     assert few.capabilities is not None

@@ -2,7 +2,6 @@
 
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ..capabilities import ATTACH, BUFFERS
 from .attempts import Attempt, Attempts
 from .guards import Guards
 from .kernel import Btf, Kernel, Settings
@@ -11,11 +10,10 @@ from .report import Report
 from .rights import Rights
 from .surroundings import Cgroups, Surroundings
 from .tracefs import Tracefs
-from .verdict import Verdict, lost
+from .verdict import Verdict, lost, remarks
 
 GOOD, WORSE, BAD, PLAIN = "+", "!", "-", " "
 _MOST_LACKS = 2
-_SAID_ELSEWHERE = set(ATTACH.values()) | set(BUFFERS.values()) | {"failed"}
 _HEX_DIGITS = 12  # of the sha256: enough to compare by eye
 
 
@@ -163,10 +161,8 @@ def _ways(tries: Attempts) -> Iterator[Row]:
                 text += " <- chosen"
             same = said.setdefault(text, name)
             yield Row(mark, name, text if same == name or attempt.works else "as " + same)
-    for note in chosen.notes if chosen is not None else ():
-        about, colon, sentence = note.partition(": ")
-        if about not in _SAID_ELSEWHERE:
-            yield Row(WORSE, about if colon else "", sentence or note)
+    for topic, sentence in remarks(chosen) if chosen is not None else ():
+        yield Row(WORSE, topic, sentence)
 
 
 def _attach(attempt: Attempt) -> Tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Iterator, NamedTuple, Optional, Tuple
 
-from ..capabilities import CAN
+from ..capabilities import ATTACH, BUFFERS, CAN, Capabilities
 from .attempts import Attempt, Attempts
 from .guards import Guards
 from .kernel import Btf, Settings
@@ -14,6 +14,7 @@ EXIT_CODES = {"full": 0, "degraded": 1, "impossible": 2}
 
 # Kernels before 6.17 do not tell of attempts that failed. All that was sent is told there all the same.
 _NOT_COUNTED = {"failed"}
+_SAID_ELSEWHERE = set(ATTACH.values()) | set(BUFFERS.values()) | _NOT_COUNTED
 _FEW = 5  # fields that are named; more are counted, and `capabilities` names them
 
 
@@ -107,17 +108,29 @@ def _uncounted(rights: Rights) -> Iterator[Lack]:
 
 
 def lost(attempt: Attempt) -> str:
-    """What that tracer never tells and a better one would; empty where that is nothing."""
+    """What that tracer does not tell and a better one would; empty where that is nothing."""
     can = attempt.capabilities
     if can is None:
         return ""
     names = [name for name in CAN if not getattr(can, name) and name not in _NOT_COUNTED]
     fields = [name for name in can.missing if name not in names]
+    in_part = [topic for topic, _ in remarks(can) if topic and topic not in names + fields]
     if len(fields) > _FEW:
         names.append("%d fields of events" % len(fields))
     else:
         names += fields
-    return ", ".join(names)
+    return ", ".join(names + ["%s in part" % topic for topic in in_part])
+
+
+def remarks(can: Capabilities) -> Iterator[Tuple[str, str]]:
+    """(topic, sentence) of the library's notes, but for what is said elsewhere: other ways' refusals,
+    and what no host is blamed for."""
+    for note in can.notes:
+        topic, colon, sentence = note.partition(": ")
+        if not colon:
+            yield "", note
+        elif topic not in _SAID_ELSEWHERE:
+            yield topic, sentence
 
 
 def _better_way(facts: Facts, tries: Attempts) -> str:
