@@ -2,7 +2,6 @@
 import json
 import os
 import sys
-import time
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 import pytest
@@ -150,9 +149,14 @@ def test_with_processes_hidden(doctor: Doctor) -> None:
     assert told["surroundings"]["hidden_processes"] == "no such file or directory"
 
 
+def mapped(pid: int) -> str:
+    with open("/proc/%d/maps" % pid) as maps:
+        return maps.read()
+
+
 def test_interrupted(doctor: Doctor) -> None:
     with commands.Child(commands.module("doctor"), cwd=doctor.folder) as child:
-        time.sleep(0.4)
+        child.wait_for(lambda: LIBRARY_NAME in mapped(child.process.pid), "library loaded", 20)
         child.interrupt()
         assert child.end() == (130, [], [])
 
