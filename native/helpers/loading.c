@@ -44,6 +44,9 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 
 	if (out_of_descriptors(err))
 		return err; /* the log, if there is one, is not about that */
+	if (log && rights_are_locked_down())
+		return explain(why, -EOPNOTSUPP, "the kernel is locked down (confidentiality), so that no "
+			       "BPF program may read its memory; boot it with lockdown=integrity or without");
 	if (log)
 		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
 			       "this sentence with the output of 'uname -r'", explain_verifier(log));

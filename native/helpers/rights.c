@@ -41,6 +41,14 @@ bool rights_suffice(void)
 	return held & SYS_ADMIN || (held & (BPF | PERFMON)) == (BPF | PERFMON);
 }
 
+bool rights_are_locked_down(void)
+{
+	char text[256];
+
+	read_text("/sys/kernel/security/lockdown", text, sizeof(text));
+	return strstr(text, "[confidentiality]") != NULL;
+}
+
 /* Only the initial user namespace maps every user id to itself. */
 bool rights_are_local(void)
 {
