@@ -38,13 +38,19 @@ int explain_forbidden(const struct explain *why, int err)
 		       "allow bpf() there, raise the limit, or run on the host");
 }
 
+/* Tracing programs always may read memory, but for a lockdown. */
+static bool lacks_reading(const char *log)
+{
+	return strstr(log, "unknown func bpf_probe_read") || strstr(log, "cannot use helper bpf_probe_read");
+}
+
 static int explain_load(const struct attempt *attempt, int err, char *log)
 {
 	const struct explain *why = attempt->why;
 
 	if (out_of_descriptors(err))
 		return err; /* the log, if there is one, is not about that */
-	if (log && rights_are_locked_down())
+	if (log && (rights_are_locked_down() || lacks_reading(log)))
 		return explain(why, -EOPNOTSUPP, "the kernel is locked down (confidentiality), so that no "
 			       "BPF program may read its memory; boot it with lockdown=integrity or without");
 	if (log)
