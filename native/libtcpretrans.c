@@ -54,6 +54,12 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 	if (opts->ring_bytes && (opts->ring_bytes < page || opts->ring_bytes & (opts->ring_bytes - 1)))
 		return explain(why, -EINVAL, "the ring buffer cannot have %u bytes; give a power of two, "
 			       "%u or more", opts->ring_bytes, page);
+	if (opts->attach > TCPRETRANS_ATTACH_KPROBE)
+		return explain(why, -EINVAL, "there is no way of attaching number %u", opts->attach);
+	if (opts->buffer > TCPRETRANS_BUFFER_PERF)
+		return explain(why, -EINVAL, "there is no buffer number %u", opts->buffer);
+	if (opts->attach > TCPRETRANS_ATTACH_TP_BTF || opts->buffer > TCPRETRANS_BUFFER_RING || opts->btf)
+		return explain(why, -EOPNOTSUPP, "only tp_btf with a ring buffer is there yet");
 	return 0;
 }
 
@@ -154,6 +160,26 @@ static int look(struct tcpretrans *tracer)
 	if (wait)
 		set_alarm(tracer, wait);
 	return err ?: !wait;
+}
+
+int tcpretrans_capabilities(const struct tcpretrans *tracer,
+			    struct tcpretrans_capabilities *capabilities, size_t size)
+{
+	const struct tcpretrans_capabilities now = {
+		.attach = TCPRETRANS_ATTACH_TP_BTF, .buffer = TCPRETRANS_BUFFER_RING,
+		.can = ~0ULL, .known = ~0ULL,
+	};
+
+	if (!tracer)
+		return -EINVAL;
+	memset(capabilities, 0, size);
+	memcpy(capabilities, &now, size < sizeof(now) ? size : sizeof(now));
+	return 0;
+}
+
+const char *tcpretrans_notes(const struct tcpretrans *tracer)
+{
+	return tracer ? "" : NULL;
 }
 
 int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
