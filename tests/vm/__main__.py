@@ -3,7 +3,7 @@
     PYTHONPATH=tests python3 -m vm [options] KERNEL -- COMMAND [ARGUMENT...]
     PYTHONPATH=tests python3 -m vm --list
 
-KERNEL is a series such as 5.10, or "newest". The guest sees this machine's root; what it writes is
+KERNEL is a series such as 5.10, or "newest", or the exact version of a cached one. The guest sees this machine's root; what it writes is
 lost at its end, other than in the folders that --writable names. Exit status: the command's; 124
 where it was not done in time, 125 where the guest ended without one, 1 where none could be started.
 """
@@ -45,7 +45,7 @@ def choice(options: argparse.Namespace) -> Choice:
     """Asking the archive takes seconds: not for a series that was fetched before."""
     if not options.ask and not options.list:
         known = Choice(ask=False)
-        if known.versions(options.kernel):
+        if options.kernel in known.cached or known.versions(options.kernel):
             return known
     return Choice()
 

@@ -87,6 +87,8 @@ class Choice:
 
         An index can be out of step with its pool: then it is the newest that is really there.
         """
+        if series in self.cached:  # an exact version
+            return self.cached[series]
         if series == "newest":
             series = self.series()[-1] if self.series() else series
         failure = "there is none, neither in Debian's archive nor in {}".format(self.folder)

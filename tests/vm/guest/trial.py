@@ -1,17 +1,16 @@
 """One way of attaching with one buffer: real retransmits beside what is true."""
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from lab import host
 from lab.cast import Cast, user_at
 from lab.link import Lab
 
+from . import leavings
 from .plausible import implausible, kind_of
-from .traffic import Truth, inhabited, make_lossy, play
+from .traffic import CLASSES, Truth, inhabited, make_lossy, play
 
 POLL = 0.2
 
@@ -29,6 +28,7 @@ class Trial(NamedTuple):
 
 
 def ledger_of(tracer: Any, lab: Lab) -> Dict[str, Any]:
+    """By side; None where there is none."""
     rows = {row.netns: dict(row._asdict(), exact=row.exact) for row in tracer.ledger().rows}
     return {"client": rows.get(lab.client.inode), "server": rows.get(lab.server.inode)}
 
@@ -45,7 +45,7 @@ def rest(tracer: Any) -> List[Any]:
 def owners_of(events: List[Any], lab: Lab, cast: Cast) -> Dict[str, int]:
     """Owners against the logs of the processes that used the sockets."""
     uses = cast.uses()
-    by_port = {port: uses[lab.server.inode] for port in (80, 84)}
+    by_port = {port: uses[lab.server.inode] for port in CLASSES}
     verdicts: "Counter[str]" = Counter()
     for event in events:
         user = user_at(by_port.get(event.sport, uses[lab.client.inode]), event)
@@ -81,7 +81,8 @@ def describe(events: List[Any], lab: Lab, cast: Cast, truth: Truth) -> Dict[str,
         "owners": owners_of(events, lab, cast),
         "known": known_of(events),
         "implausible": implausible(events, (lab.client.inode, lab.server.inode)),
-        "true_syns": sum(truth.syns), "true_synacks": truth.synacks(), "true_segs": truth.segments(),
+        "unanswered": sum(kind_of(event) == "syn" and event.dport not in CLASSES for event in sent),
+        "true_unanswered": sum(truth.syns), "true_synacks": truth.synacks(), "true_segs": truth.segments(),
     }
 
 
@@ -111,17 +112,13 @@ def run(trial: Trial, btf: Optional[str]) -> Dict[str, Any]:
     from retrans_ctypes import RetransError
 
     started = time.monotonic()
-    before = host.snapshot()
+    before = leavings.snapshot()
     document: Dict[str, Any] = dict(trial._asdict(), refused=None)
     try:
         with ExitStack() as stack:
             document.update(trace(trial, btf, stack))
     except RetransError as error:
         document["refused"] = "{}: {}".format(type(error).__name__, error)
-    document["left"] = host.left_over(before)
+    document["left"] = leavings.left(before)
     document["seconds"] = round(time.monotonic() - started, 1)
     return document
-
-
-def warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ import traceback
 from typing import Any, Dict, List, Optional
 
 from .offers import offers
-from .trial import Trial, run, warn
+from .trial import Trial, run
 
 BTF = "/sys/kernel/btf"
 CLONE_NEWNS = 0x20000
@@ -28,6 +28,7 @@ WITH_BTF = [Trial(attach, buffer, "kernel") for attach, buffer in (
 WITHOUT = [Trial(attach, buffer, btf) for attach, buffer, btf in (
     ("auto", "auto", "hidden"), ("tp", "perf", "hidden"), ("raw_tp", "ring", "hidden"),
     ("tp_btf", "ring", "hidden"), ("raw_tp", "ring", "file"), ("auto", "auto", "file"))]
+ALL = WITH_BTF + WITHOUT
 
 
 def hide_btf(empty: str) -> None:
@@ -74,16 +75,17 @@ def summary(document: Dict[str, Any]) -> str:
 
 def main(result: str, chosen: Optional[Trial]) -> None:
     documents: List[Dict[str, Any]] = []
+    offered = offers()
     with tempfile.TemporaryDirectory(prefix="retrans-btf-") as folder:
         copy, empty = os.path.join(folder, "vmlinux"), os.path.join(folder, "empty")
         os.mkdir(empty)
         if os.path.exists(BTF + "/vmlinux"):
             shutil.copyfile(BTF + "/vmlinux", copy)
-        for trial in [chosen] if chosen else WITH_BTF + WITHOUT:
+        for trial in [chosen] if chosen else ALL:
             documents.append(in_child(trial, copy, empty))
-            warn("{} {}: {}".format(os.uname().release, trial.name, summary(documents[-1])))
+            print("{} {}: {}".format(os.uname().release, trial.name, summary(documents[-1])), flush=True)
             with open(result, "w") as file:
-                json.dump({"release": os.uname().release, "offers": offers(), "trials": documents}, file)
+                json.dump({"release": os.uname().release, "offers": offered, "trials": documents}, file)
 
 
 if __name__ == "__main__":
