@@ -57,7 +57,8 @@ class Going:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "vm", "--timeout", str(SECONDS), "--writable", RESULTS, kernel.version, "--",
              sys.executable, "-m", "vm.guest.trials", self.path],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=places.REPOSITORY)
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=places.REPOSITORY,
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(places.PYTHON_PATH), PYTHONDONTWRITEBYTECODE="1"))
         stack.callback(self.end)
 
     def end(self) -> None:
