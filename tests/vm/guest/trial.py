@@ -71,6 +71,13 @@ def known_of(events: List[Any]) -> Dict[str, Dict[str, List[int]]]:
     return found
 
 
+def without_strays(events: List[Any], lab: Lab) -> List[Any]:
+    """A namespace lives on with its last orphaned socket, whose attempts fail since it has no link any
+    more: such are not ours. Anything else from elsewhere would be wrong, and stays."""
+    ours = (None, lab.client.inode, lab.server.inode)
+    return [event for event in events if event.netns in ours or not event.err]
+
+
 def describe(events: List[Any], lab: Lab, cast: Cast, truth: Truth) -> Dict[str, Any]:
     sent = [event for event in events if not event.err]
     return {
@@ -100,7 +107,7 @@ def trace(trial: Trial, btf: Optional[str], stack: ExitStack) -> Dict[str, Any]:
     truth = Truth(lab, cast)
     events: List[Any] = []
     play(lab, cast, truth, lambda: events.extend(tracer.poll(POLL)))
-    events += rest(tracer)
+    events = without_strays(events + rest(tracer), lab)
     document = describe(events, lab, cast, truth)
     document.update(capabilities=tracer.capabilities.to_dict(), ledger=ledger_of(tracer, lab),
                     stats=tracer.stats()._asdict(), opening=round(opening, 2))
