@@ -26,6 +26,7 @@
 #include "owner_wait.h"
 #include "owner_memory.h"
 #include "owner.h"
+#include "sample.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -74,8 +75,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (segs > total)
 		segs = total;
 	skipped = total - segs;
-	if (skipped)
-		ADD(count->skipped_segs, skipped);
+	ADD(count->skipped_segs, skipped);
 	if (err)
 		ADD(count->failed_segs, segs);
 	record = begin(count, ip_version(&sk->__sk_common), err ? 0 : segs);
@@ -87,7 +87,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	record->event.reason = reason_of(tp, skb, memory, record->event.ts_ns);
 	fill_stall(&record->event, tp, skb, memory, segs);
 	if (memory)
-		expect(memory, tp, next_in_queue(number_at(&skb->rbnode)));
+		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
 	finish(ctx, count, record, sk);
 	return 0;
 }
@@ -109,8 +109,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	/* with TCP Fast Open the child exists already, and counts this too */
 	tp = get(sk, __sk_common.skc_state) == TCP_LISTEN ? 0 : tcp_sock_of(sk);
 	total = tp ? grown(remember(sk), get(tp, total_retrans), 1) : 1;
-	if (total > 1)
-		ADD(count->skipped_segs, total - 1);
+	ADD(count->skipped_segs, total ? total - 1 : 0);
 	record = begin(count, ip_version(&req->__req_common), 1);
 	if (!record)
 		return 0;
@@ -166,6 +165,14 @@ int on_call_retransmit_skb(struct pt_regs *ctx)
 		event->known |= TCPRETRANS_KNOWN_STALL;
 	}
 	finish(ctx, count, record, sk);
+	return 0;
+}
+
+SEC_OF("inet_sock_set_state")
+int BPF_PROG(sample_socket, const struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate == TCP_LISTEN)
+		take_sample(sk);
 	return 0;
 }
 #endif

@@ -11,8 +11,12 @@ struct {
 	__type(value, struct tcpretrans_counters);
 } other_netns SEC(".maps");
 
-/* Atomic although each CPU has its own: one program can interrupt another. */
-#define ADD(counter, n) __sync_fetch_and_add(&(counter), n)
+/* Atomic although each CPU has its own: one program can interrupt another. Of adding nothing the
+ * compiler makes an operation that older kernels do not know. */
+#define ADD(counter, n) do { \
+	if (n) \
+		__sync_fetch_and_add(&(counter), n); \
+} while (0)
 
 static __always_inline struct tcpretrans_counters *counters_of_others(void)
 {

@@ -42,12 +42,14 @@ static int load_file(const char *path, struct btf **btf, const struct explain *w
 
 	*btf = btf__parse(path, NULL);
 	err = *btf ? 0 : -errno;
-	if (err == -ENOENT || err == -EACCES || err == -EISDIR || err == -EMFILE || err == -ENFILE)
-		return explain(why, err, "the BTF file %s cannot be read: %s", path, strerror(-err));
+	if (err == -EMFILE || err == -ENFILE)
+		return err;
+	if (err == -ENOENT || err == -EACCES || err == -ENOTDIR)
+		return explain(why, -EINVAL, "the BTF file %s cannot be read: %s", path, strerror(-err));
 	if (err)
-		return explain(why, -EINVAL, "%s is no BTF file, or a damaged one (%s); make it with "
-			       "'cp " KERNEL_BTF_FILE "' or 'bpftool btf dump', from a machine with this "
-			       "very kernel", path, strerror(-err));
+		return explain(why, -EINVAL, "%s is no BTF file, or a damaged one; take a copy of "
+			       KERNEL_BTF_FILE " from a machine with this very kernel, or the kernel's "
+			       "vmlinux", path);
 	if (!describes_kernel(*btf))
 		err = explain(why, -EINVAL, "the BTF file %s does not describe a kernel's TCP sockets; take "
 			      "that of this very kernel", path);

@@ -130,7 +130,7 @@ int programs_netns(const struct programs *programs, struct tcpretrans_netns *row
 	return tally_netns(programs, rows, n);
 }
 
-static void detach(struct programs *programs, const char *name)
+void programs_detach_one(struct programs *programs, const char *name)
 {
 	struct bpf_link **link = link_of(programs, name);
 
@@ -144,9 +144,9 @@ static void detach(struct programs *programs, const char *name)
  * does not wait for programs that are running on other CPUs; a grace period does. */
 void programs_detach(struct programs *programs)
 {
-	detach(programs, "on_skipped_retransmit_skb");
-	detach(programs, "on_set_state");
-	detach(programs, "on_destroy_sock");
+	programs_detach_one(programs, "on_skipped_retransmit_skb");
+	programs_detach_one(programs, "on_set_state");
+	programs_detach_one(programs, "on_destroy_sock");
 	for (int i = 0; i < MAX_PROGRAMS; i++) {
 		bpf_link__destroy(programs->links[i]);
 		programs->links[i] = NULL;

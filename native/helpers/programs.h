@@ -57,7 +57,10 @@ int programs_find_holders(const struct programs *programs);
 int programs_answer(const struct programs *programs, const struct tcpretrans_question *question,
 		    struct tcpretrans_answer *answer);
 
-/* Detach; maps and counters stay readable. */
+/* Detach one program, if it is there. */
+void programs_detach_one(struct programs *programs, const char *name);
+
+/* Detach all; maps and counters stay readable. */
 void programs_detach(struct programs *programs);
 
 void programs_free(struct programs *programs);
