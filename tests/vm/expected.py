@@ -101,7 +101,7 @@ def capable(trial: Document, offers: Offers) -> List[str]:
 
 def ledger(trial: Document, offers: Offers) -> List[str]:
     if not WAYS[way_of(trial)].ledger:
-        return []
+        return ["there is a ledger where there cannot be one"] if trial["ledger"] else []
     found = []
     for side, row in trial["ledger"].items():
         if row is None or row["kernel"] != trial["true_segs"][side]:
@@ -160,8 +160,9 @@ def clean(trial: Document, offers: Offers) -> List[str]:
     return ["left behind: " + thing for thing in trial["left"]]
 
 
-CHECKS: Tuple[Callable[[Document, Offers], List[str]], ...] = (
-    attached, seen, capable, ledger, owners, known, stall, failed)
+Check = Callable[[Document, Offers], List[str]]
+ATTACHED: Tuple[Check, ...] = (attached, capable)
+TRACED: Tuple[Check, ...] = (seen, ledger, owners, known, stall, failed)
 
 
 def problems(trial: Document, offers: Offers) -> List[str]:
@@ -169,8 +170,8 @@ def problems(trial: Document, offers: Offers) -> List[str]:
     if trial.get("broken"):
         return ["broken: " + str(trial["broken"]).strip()]
     found = refusal(trial, offers) + clean(trial, offers)
-    if not trial["refused"]:
-        found += list(trial["implausible"])
-        for check in CHECKS:
-            found += check(trial, offers)
-    return found
+    if trial["refused"]:
+        return found
+    for check in ATTACHED + (TRACED if trial["traffic"] else ()):
+        found += check(trial, offers)
+    return found + list(trial.get("implausible", []))

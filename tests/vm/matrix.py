@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from . import expected, places, table
 from .archive import NotFetched
@@ -33,11 +33,18 @@ class Result(NamedTuple):
     document: Dict[str, Any]
     problem: str             # why there are not all trials
 
-    def problems(self, trial: Trial) -> List[str]:
+    def of(self, trial: Trial) -> Optional[Dict[str, Any]]:
+        """What came of one trial."""
         for document in self.document.get("trials", []):
             if all(document[name] == value for name, value in trial._asdict().items()):
-                return expected.problems(document, self.document["offers"])
-        return ["not run: " + self.problem]
+                return dict(document)
+        return None
+
+    def problems(self, trial: Trial) -> List[str]:
+        document = self.of(trial)
+        if document is None:
+            return ["not run: " + self.problem]
+        return expected.problems(document, self.document["offers"])
 
     def all_problems(self) -> List[str]:
         return ["{}, {}: {}".format(self.kernel.name, trial.name, problem)

@@ -16,10 +16,7 @@ WAYS = ("tp_btf", "raw_tp", "tp", "kprobe")
 
 
 def document_of(result: Any, trial: Trial) -> Document:
-    for document in result.document.get("trials", []):
-        if all(document[name] == value for name, value in trial._asdict().items()):
-            return dict(document)
-    return {"refused": "not run", "broken": "not run"}
+    return result.of(trial) or {"refused": "not run", "broken": "not run"}
 
 
 def exact_where_promised(document: Document) -> str:
@@ -67,7 +64,7 @@ def outcome(result: Any, trial: Trial) -> str:
     if document["refused"]:
         return "says why not"
     if trial.attach == "auto":
-        return "{}, {}".format(document["capabilities"]["attach"], document["capabilities"]["buffer"])
+        return "{attach}, {buffer}".format(**document["capabilities"])
     return "yes"
 
 

@@ -17,7 +17,7 @@ def good() -> Dict[str, Any]:
              for kind, number in (("syn", 3), ("synack", 4), ("data", 50))}
     row = {"kernel": 60, "exact": True}
     return {
-        "attach": "tp_btf", "buffer": "ring", "btf": "kernel", "refused": None, "left": [], "implausible": [],
+        "attach": "tp_btf", "buffer": "ring", "btf": "kernel", "traffic": True, "refused": None, "left": [], "implausible": [],
         "events": {"syn": 3, "synack": 4, "data": 50}, "failed": {"-1": 2}, "unanswered": 3,
         "true_unanswered": 3, "true_synacks": 4, "true_segs": {"client": 60, "server": 60}, "known": known,
         "ledger": {"client": dict(row), "server": dict(row)}, "owners": {"right": 50},
@@ -96,7 +96,7 @@ def test_what_can_work_without_btf(attach: str, btf: str, works: bool) -> None:
 
 
 def test_a_refusal_says_what_is_missing() -> None:
-    trial = {"attach": "raw_tp", "buffer": "ring", "btf": "hidden", "left": []}
+    trial = {"attach": "raw_tp", "buffer": "ring", "btf": "hidden", "traffic": False, "left": []}
     assert expected.problems(dict(trial, refused="UnsupportedKernel: no BTF here; use --btf"), OFFERS) == []
     assert expected.problems(dict(trial, refused="UnsupportedKernel: invalid argument"), OFFERS)
     assert expected.problems(dict(trial, refused="BTF is missing\nand more"), OFFERS)

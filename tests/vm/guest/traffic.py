@@ -15,7 +15,7 @@ from lab.traffic import listener, tcp_socket
 # Port -> how its server works, how its clients do.
 CLASSES = {80: ("prefork", "short"), 84: ("epoll", "steady")}
 
-DATA_SEGMENTS = 60   # wanted of each side
+DATA_SEGMENTS = 45   # wanted of each side
 SECONDS = 40.0
 
 

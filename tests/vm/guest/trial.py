@@ -20,7 +20,8 @@ class Trial(NamedTuple):
 
     attach: str
     buffer: str
-    btf: str     # "kernel", "hidden", or "file": hidden, and given as a file
+    btf: str              # "kernel", "hidden", or "file": hidden, and given as a file
+    traffic: bool = True  # False: only whether and how it attaches
 
     @property
     def name(self) -> str:
@@ -28,7 +29,14 @@ class Trial(NamedTuple):
 
 
 def ledger_of(tracer: Any, lab: Lab) -> Dict[str, Any]:
-    """By side; None where there is none."""
+    """By side; None where there is none, or where this way of attaching has no ledger and says so."""
+    from retrans_ctypes import RetransError
+
+    if not tracer.capabilities.ledger:
+        try:
+            tracer.ledger()
+        except RetransError:
+            return {}
     rows = {row.netns: dict(row._asdict(), exact=row.exact) for row in tracer.ledger().rows}
     return {"client": rows.get(lab.client.inode), "server": rows.get(lab.server.inode)}
 
@@ -116,14 +124,18 @@ def trace(trial: Trial, btf: Optional[str], stack: ExitStack) -> Dict[str, Any]:
 
 def run(trial: Trial, btf: Optional[str]) -> Dict[str, Any]:
     """The trial's part of the JSON document."""
-    from retrans_ctypes import RetransError
+    from retrans_ctypes import RetransError, Tracer
 
     started = time.monotonic()
     before = leavings.snapshot()
     document: Dict[str, Any] = dict(trial._asdict(), refused=None)
     try:
-        with ExitStack() as stack:
-            document.update(trace(trial, btf, stack))
+        if trial.traffic:
+            with ExitStack() as stack:
+                document.update(trace(trial, btf, stack))
+        else:
+            with Tracer(attach=trial.attach, buffer=trial.buffer, btf=btf) as tracer:
+                document["capabilities"] = tracer.capabilities.to_dict()
     except RetransError as error:
         document["refused"] = "{}: {}".format(type(error).__name__, error)
     document["left"] = leavings.left(before)

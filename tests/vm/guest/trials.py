@@ -22,12 +22,13 @@ BTF = "/sys/kernel/btf"
 CLONE_NEWNS = 0x20000
 SECONDS = 90
 
-WITH_BTF = [Trial(attach, buffer, "kernel") for attach, buffer in (
-    ("auto", "auto"), ("tp_btf", "ring"), ("tp_btf", "perf"), ("raw_tp", "ring"), ("raw_tp", "perf"),
-    ("tp", "ring"), ("tp", "perf"), ("kprobe", "ring"), ("kprobe", "perf"))]
-WITHOUT = [Trial(attach, buffer, btf) for attach, buffer, btf in (
-    ("auto", "auto", "hidden"), ("tp", "perf", "hidden"), ("raw_tp", "ring", "hidden"),
-    ("tp_btf", "ring", "hidden"), ("raw_tp", "ring", "file"), ("auto", "auto", "file"))]
+# The first is the same as the second, once it is attached; and two of those without BTF cannot be.
+WITH_BTF = [Trial("auto", "auto", "kernel", traffic=False)] + [
+    Trial(attach, buffer, "kernel") for attach in ("tp_btf", "raw_tp", "tp", "kprobe") for buffer in ("ring", "perf")]
+WITHOUT = [
+    Trial("auto", "auto", "hidden"), Trial("tp", "perf", "hidden"), Trial("raw_tp", "ring", "file"),
+    Trial("auto", "auto", "file", traffic=False), Trial("raw_tp", "ring", "hidden", traffic=False),
+    Trial("tp_btf", "ring", "hidden", traffic=False)]
 ALL = WITH_BTF + WITHOUT
 
 
@@ -70,6 +71,8 @@ def summary(document: Dict[str, Any]) -> str:
     for name in ("broken", "refused"):
         if document.get(name):
             return "{}: {}".format(name, document[name])
+    if not document["traffic"]:
+        return "attached by {attach}, {buffer} buffer".format(**document["capabilities"])
     return "{}; owners {}; {} s".format(document["events"], document["owners"], document["seconds"])
 
 
