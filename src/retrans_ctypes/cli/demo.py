@@ -35,9 +35,7 @@ def main(arguments: List[str]) -> int:
         start_traffic(pair, options.duration)
         seen: Counter[int] = Counter()
         follow(tracer, sink, output, of_pair(pair, seen), options.duration + _QUIET)
-        compare(pair, seen, tracer.stats().lost, tracer.capabilities.ledger)
-        if signals.came:
-            tell("ended early: the kernel's counts, read last, may be ahead")
+        compare(pair, seen, tracer)
     return 0
 
 
@@ -83,12 +81,18 @@ def introduce(pair: LossyPair, duration: float) -> None:
          % (duration, pair.members[0].name, how))
 
 
-def compare(pair: LossyPair, seen: "Counter[int]", lost: int, segments: bool) -> None:
-    """What was shown beside what the kernel counted itself."""
+def compare(pair: LossyPair, seen: "Counter[int]", tracer: Tracer) -> None:
+    """What was shown beside what the kernel counted itself, by the time tracing ended."""
+    rows = tracer.ledger().rows if tracer.capabilities.ledger else ()
+    counted = {row.netns: row.kernel or 0 for row in rows}
     for side, member in enumerate(pair.members):
-        tell("%s: %d %s traced, %d %sby the kernel's own RetransSegs" % (
-            member.name, seen[side], "segments" if segments else "events",
-            pair.retransmitted(side), "" if segments else "segments "))
+        if tracer.capabilities.ledger:
+            tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
+                 % (member.name, seen[side], counted.get(member.inode, 0)))
+        else:
+            tell("%s: %d events traced, %d segments by the kernel's own RetransSegs"
+                 % (member.name, seen[side], pair.retransmitted(side)))
+    lost = tracer.stats().lost
     if lost:
         tell("%d events were lost because the ring buffer was full" % lost)
 
