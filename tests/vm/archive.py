@@ -62,7 +62,8 @@ class Archive:
         _, _, self.errors = debian_source.apt_get(self.options + ["update"], folder)
 
     def _cache(self, *words: str) -> str:
-        return debian_source.apt_get(self.options + list(words), self.folder, "apt-cache")[1]
+        _, output, _ = debian_source.apt_get(self.options + list(words), self.folder, "apt-cache")
+        return str(output)
 
     def _packages(self, names: Sequence[str]) -> List[Package]:
         text = self._cache("show", *names) if names else ""

@@ -141,8 +141,11 @@ def make(kernel: Kernel, target: str) -> None:
             file.write(unpack_kernel(images[0]))
         fill_tree(tree, unpacked)
         write_archive(tree, os.path.join(ready, "initramfs.cpio"))
-        shutil.rmtree(target, ignore_errors=True)
-        os.rename(ready, target)
+        try:
+            os.rename(ready, target)
+        except OSError:
+            if not os.path.isdir(target):  # else another run was faster
+                raise
 
 
 def recipe(kernel: Kernel) -> str:
@@ -159,5 +162,7 @@ def of(kernel: Kernel) -> Image:
     folder = os.path.join(places.WORK, "images", recipe(kernel))
     if not os.path.isdir(folder):
         os.makedirs(os.path.dirname(folder), exist_ok=True)
+        for outdated in glob.glob(os.path.join(os.path.dirname(folder), glob.escape(kernel.version) + "-*")):
+            shutil.rmtree(outdated, ignore_errors=True)
         make(kernel, folder)
     return Image(os.path.join(folder, "vmlinux"), os.path.join(folder, "initramfs.cpio"))

@@ -46,7 +46,7 @@ def is_damaged(package: Package, path: str) -> bool:
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
-    return digest.hexdigest() != package.sha256
+    return bool(digest.hexdigest() != package.sha256)
 
 
 def series_of(version: str) -> str:

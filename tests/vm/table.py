@@ -1,5 +1,5 @@
 """The tables of docs/compatibility.md, from results."""
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 from lab.tables import table
 
@@ -98,16 +98,11 @@ def kernels_table(results: Sequence[Any]) -> List[str]:
     return table([""] + [result.kernel.name for result in results], rows)
 
 
-def capabilities_of(result: Any, way: str) -> Optional[Document]:
-    document = document_of(result, Trial(way, "ring", "kernel"))
-    return document.get("capabilities")
-
-
 def ways_table(result: Any) -> List[str]:
     """What the newest kernel gives by each way."""
     rows = []
     for way in WAYS:
-        said = capabilities_of(result, way)
+        said = document_of(result, Trial(way, "ring", "kernel")).get("capabilities")
         if said is not None:
             rows.append(["`{}`".format(way), "exact" if said["ledger"] else NOTHING,
                          " ".join("`{}`".format(name) for name in said["missing"]) or "nothing"])
