@@ -8,9 +8,11 @@ Document = Dict[str, Any]
 Offers = Dict[str, bool]
 
 # Fields by what they are read from.
-HEADER = frozenset("netns cgroup_id uid segs seq end_seq len tcp_flags".split())
+SENT = frozenset(["err"])
+SEGMENTS = frozenset(["segs", "skipped_segs"])
+HEADER = frozenset("netns cgroup_id uid seq end_seq len tcp_flags".split())
 SOCKET = frozenset("""
-    snd_una total_retrans skipped_segs mark ifindex bytes_sent bytes_retrans bytes_acked ca_name rto_us
+    snd_una total_retrans mark ifindex bytes_sent bytes_retrans bytes_acked ca_name rto_us
     snd_cwnd ssthresh packets_out sacked_out lost_out retrans_out delivered mss dsack_dups reord_seen
     undo_retrans ca_state icsk_pending retransmits backoff""".split())
 ROUND_TRIP = frozenset(["srtt_us", "rttvar_us"])
@@ -30,14 +32,17 @@ class Way(NamedTuple):
     needs_btf: Tuple[str, ...]          # where type information may come from; empty: needs none
 
 
-FULL = Way(ledger=True, failures=True, data=HEADER | SOCKET | ROUND_TRIP | REASON, syn=HEADER | SOCKET | REASON,
-           synack=HEADER | REASON, owners=0.8, needs_btf=("kernel", "file"))
+COUNTED = SENT | SEGMENTS | HEADER | REASON
+FULL = Way(ledger=True, failures=True, data=COUNTED | SOCKET | ROUND_TRIP, syn=COUNTED | SOCKET,
+           synack=COUNTED, owners=0.8, needs_btf=("kernel", "file"))
 
 WAYS: Dict[str, Way] = {
     "tp_btf": FULL._replace(needs_btf=("kernel",)),
     "raw_tp": FULL,
-    "tp": Way(ledger=False, failures=True, data=NONE, syn=REASON, synack=REASON, owners=0.0, needs_btf=()),
-    "kprobe": FULL._replace(ledger=False, failures=False, synack=NONE, owners=0.0),
+    "tp": Way(ledger=False, failures=True, data=SENT, syn=SENT | REASON, synack=SENT | REASON, owners=0.0,
+              needs_btf=()),
+    "kprobe": Way(ledger=False, failures=False, data=HEADER | REASON | SOCKET | ROUND_TRIP,
+                  syn=HEADER | REASON | SOCKET, synack=NONE, owners=0.0, needs_btf=("kernel", "file")),
 }
 
 # What `auto` has to find, by where type information may come from.

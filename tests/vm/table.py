@@ -47,15 +47,6 @@ def share_known(kind: str, field: str) -> Callable[[Document], str]:
     return cell
 
 
-def able(name: str) -> Callable[[Document], str]:
-    def cell(document: Document) -> str:
-        if document.get("broken") or document["refused"]:
-            return NOTHING
-        return "yes" if document["capabilities"][name] else NOTHING
-
-    return cell
-
-
 def outcome(result: Any, trial: Trial) -> str:
     """Whether a trial was as it must be, and what `auto` came to."""
     document = document_of(result, trial)
@@ -84,17 +75,30 @@ DETAILS = [
     ("owners of SYN-ACKs", Trial("tp_btf", "ring", "kernel"), share_known("synack", "owner_pid")),
     ("waiting time of SYNs", Trial("tp_btf", "ring", "kernel"), share_known("syn", "stall_us")),
     ("waiting time of data", Trial("tp_btf", "ring", "kernel"), share_known("data", "stall_us")),
-    ("failed attempts are told", Trial("tp_btf", "ring", "kernel"), able("failed")),
-    ("SYN-ACKs", Trial("tp_btf", "ring", "kernel"), able("synack")),
-    ("sockets open before the start", Trial("tp_btf", "ring", "kernel"), able("seed")),
-    ("owners found in open files", Trial("tp_btf", "ring", "kernel"), able("holders")),
 ]
+
+
+# What a tracer says of itself: words for the fields of Capabilities.
+ABILITIES = {
+    "reason": "every reason", "synack": "SYN-ACKs", "failed": "failed attempts",
+    "seed": "what sockets had sent again before the start", "settle": "what came after a socket's last event",
+    "holders": "owners searched among open files", "inherit": "owners of connections not yet accepted",
+    "cookie": "namespaces told from later ones with the same number",
+}
+
+
+def able(result: Any, name: str) -> str:
+    """The ways of attaching that can do it on this kernel."""
+    found = [way for way in WAYS
+             if document_of(result, Trial(way, "ring", "kernel")).get("capabilities", {}).get(name)]
+    return NOTHING if not found else "all" if len(found) == len(WAYS) else " ".join(found)
 
 
 def kernels_table(results: Sequence[Any]) -> List[str]:
     rows = [[first_row(trial)] + [outcome(result, trial) for result in results] for trial in ALL]
     rows += [[words] + [cell(document_of(result, trial)) for result in results]
              for words, trial, cell in DETAILS]
+    rows += [[words] + [able(result, name) for result in results] for name, words in ABILITIES.items()]
     return table([""] + [result.kernel.name for result in results], rows)
 
 

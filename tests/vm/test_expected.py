@@ -12,7 +12,7 @@ OFFERS = dict.fromkeys(("synack", "congestion", "states", "ring", "storage", "fi
 
 def good() -> Dict[str, Any]:
     """A trial of tp_btf in which everything holds."""
-    fields = expected.HEADER | expected.SOCKET | expected.ROUND_TRIP | expected.REASON | {"stall_us", "owner_pid"}
+    fields = expected.COUNTED | expected.SOCKET | expected.ROUND_TRIP | {"stall_us", "owner_pid"}
     known: Dict[str, Any] = {kind: {name: [0 if kind == "synack" and name == "stall_us" else number, number] for name in fields}
              for kind, number in (("syn", 3), ("synack", 4), ("data", 50))}
     row = {"kernel": 60, "exact": True}
