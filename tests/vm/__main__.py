@@ -56,7 +56,7 @@ def list_kernels() -> None:
         version = kernels.versions(series)[0]
         print("{:<6} {}{}".format(series, version, " (cached)" if version in kernels.cached else ""))
     if kernels.problem:
-        print(kernels.problem, file=sys.stderr)
+        print("vm: {}; only cached kernels are used".format(kernels.problem), file=sys.stderr)
 
 
 def main(argv: List[str]) -> int:

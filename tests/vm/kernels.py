@@ -70,7 +70,7 @@ class Choice:
                 self.archive = Archive(os.path.join(places.WORK, "apt"))
                 self.offered = {packages[0].version: packages for packages in self.archive.kernels()}
             except NotFetched as error:
-                self.problem = "Debian's archive cannot be asked ({}); only cached kernels are used".format(error)
+                self.problem = "Debian's archive cannot be asked ({})".format(error)
 
     def versions(self, series: str) -> List[str]:
         """Newest first."""
@@ -97,7 +97,9 @@ class Choice:
                 return self._obtain(version)
             except NotFetched as error:
                 failure = str(error)
-        raise NotFetched("no kernel {}: {}".format(series, self.problem or failure))
+        if self.problem:
+            failure = "there is none in {}, and {}".format(self.folder, self.problem)
+        raise NotFetched("no kernel {}: {}".format(series, failure))
 
     def _obtain(self, version: str) -> Kernel:
         packages = self.offered.get(version, [])

@@ -94,7 +94,7 @@ def choose(wanted: Sequence[str]) -> List[Kernel]:
     """Oldest first, each once. Raises NotFetched."""
     choice = Choice()
     if choice.problem:
-        say("vm: " + choice.problem)
+        say("vm: {}; only cached kernels are used".format(choice.problem))
     found = {kernel.version: kernel for kernel in map(choice.get, wanted or choice.series())}
     if not found:
         raise NotFetched(choice.problem or "there are no kernels")
