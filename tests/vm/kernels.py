@@ -89,10 +89,11 @@ class Choice:
         """
         if series in self.cached:  # an exact version
             return self.cached[series]
+        versions = self.versions(series)
         if series == "newest":
-            series = self.series()[-1] if self.series() else series
+            versions = [version for one in reversed(self.series()) for version in self.versions(one)]
         failure = "there is none, neither in Debian's archive nor in {}".format(self.folder)
-        for version in self.versions(series):
+        for version in versions:
             try:
                 return self._obtain(version)
             except NotFetched as error:

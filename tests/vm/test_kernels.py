@@ -75,8 +75,9 @@ def test_the_newest_is_fetched_once(offer: Any, tmp_path: Any, capfd: pytest.Cap
 
 
 def test_an_archive_out_of_step_with_its_index(offer: Any, tmp_path: Any) -> None:
-    offer([OLD], [NEW], gone=[NEW])
-    assert kernels.Choice(str(tmp_path)).get("5.10").version == OLD.version
+    offer([OLD], [NEW], SPLIT, gone=[NEW, SPLIT[1]])
+    for series in ("5.10", "newest"):
+        assert kernels.Choice(str(tmp_path)).get(series).version == OLD.version
 
 
 def test_what_vanished_from_the_archive_is_in_the_cache(offer: Any, tmp_path: Any) -> None:
