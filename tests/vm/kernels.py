@@ -107,7 +107,8 @@ class Choice:
         missing = [package for package in packages if self._is_missing(package)]
         if missing:
             assert self.archive is not None
-            print("  FETCH   {} (through apt)".format(" ".join(p.name for p in missing)), file=sys.stderr, flush=True)
+            names = " ".join(package.name for package in missing)
+            print("  FETCH   {} (through apt)".format(names), file=sys.stderr, flush=True)
             self.archive.fetch(missing, self.folder)
         if packages:
             self.cached = {kernel.version: kernel for kernel in cached(self.folder)}

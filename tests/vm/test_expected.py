@@ -13,11 +13,13 @@ OFFERS = dict.fromkeys(("synack", "congestion", "states", "ring", "storage", "fi
 def good() -> Dict[str, Any]:
     """A trial of tp_btf in which everything holds."""
     fields = expected.COUNTED | expected.SOCKET | expected.ROUND_TRIP | {"stall_us", "owner_pid"}
-    known: Dict[str, Any] = {kind: {name: [0 if kind == "synack" and name == "stall_us" else number, number] for name in fields}
-             for kind, number in (("syn", 3), ("synack", 4), ("data", 50))}
+    known: Dict[str, Any] = {kind: {name: [number, number] for name in fields}
+                             for kind, number in (("syn", 3), ("synack", 4), ("data", 50))}
+    known["synack"]["stall_us"] = [0, 4]
     row = {"kernel": 60, "exact": True}
     return {
-        "attach": "tp_btf", "buffer": "ring", "btf": "kernel", "traffic": True, "refused": None, "left": [], "implausible": [],
+        "attach": "tp_btf", "buffer": "ring", "btf": "kernel", "traffic": True, "refused": None,
+        "left": [], "implausible": [],
         "events": {"syn": 3, "synack": 4, "data": 50}, "failed": {"-1": 2}, "unanswered": 3,
         "true_unanswered": 3, "true_synacks": 4, "true_segs": {"client": 60, "server": 60}, "known": known,
         "ledger": {"client": dict(row), "server": dict(row)}, "owners": {"right": 50},

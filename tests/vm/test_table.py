@@ -6,12 +6,13 @@ from .guest.trial import Trial
 from .kernels import Kernel
 from .test_expected import OFFERS, good
 
+KERNEL = Kernel("5.10.0-46", "5.10.262-1", ())
 TRIAL = Trial("tp_btf", "ring", "kernel")
 
 
 def rows(*documents: Any) -> List[List[str]]:
     """Cells of the table about one kernel."""
-    result = matrix.Result(Kernel("5.10.0-46", "5.10.262-1", ()), {"offers": OFFERS, "trials": documents}, "it died")
+    result = matrix.Result(KERNEL, {"offers": OFFERS, "trials": documents}, "it died")
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.kernels_table([result])]
 
 
@@ -40,7 +41,7 @@ def test_what_does_not() -> None:
 def test_a_guest_that_died_has_failed() -> None:
     assert cell("`tp_btf`, ring buffer") == "FAILED"
     assert cell("ledger, `tp_btf` (segments)") == "-"
-    result = matrix.Result(Kernel("5.10.0-46", "5.10.262-1", ()), {}, "exit status 125; panic")
+    result = matrix.Result(KERNEL, {}, "exit status 125; panic")
     assert result.problems(TRIAL) == ["not run: exit status 125; panic"]
     assert len(result.all_problems()) == len(table.ALL)
 

@@ -19,7 +19,7 @@ def sequence_space(event: Any) -> int:
 CHECKS: Dict[str, Check] = {
     "saddr": lambda event: (event.saddr, event.daddr) in ADDRESSES,
     "family": lambda event: event.family == (6 if ":" in event.saddr else 4),
-    "state": lambda event: event.state == {"syn": "SYN_SENT", "synack": "NEW_SYN_RECV"}.get(kind_of(event), event.state),
+    "state": lambda event: event.state == STATES.get(kind_of(event), event.state),
     "uid": lambda event: event.uid == 0,
     "mark": lambda event: event.mark == 0,
     "ifindex": lambda event: event.ifindex == 0,
@@ -38,6 +38,7 @@ CHECKS: Dict[str, Check] = {
     "owner_pid": lambda event: event.owner_pid > 1,
     "reason": lambda event: event.reason in REASONS[kind_of(event)],
 }
+STATES = {"syn": "SYN_SENT", "synack": "NEW_SYN_RECV"}
 REASONS = {"syn": ("syn",), "synack": ("synack",), "data": ("rto", "fast", "tlp", "loss_recovery", "pmtu")}
 
 

@@ -81,9 +81,9 @@ def known_of(events: List[Any]) -> Dict[str, Dict[str, List[int]]]:
 
 def without_strays(events: List[Any], lab: Lab) -> List[Any]:
     """A namespace lives on with its last orphaned socket, whose attempts fail since it has no link any
-    more: such are not ours. Anything else from elsewhere would be wrong, and stays."""
+    more: such are not ours. What was sent from elsewhere would be wrong, and stays."""
     ours = (None, lab.client.inode, lab.server.inode)
-    return [event for event in events if event.netns in ours or not event.err]
+    return [event for event in events if event.netns in ours or event.err == 0]
 
 
 def describe(events: List[Any], lab: Lab, cast: Cast, truth: Truth) -> Dict[str, Any]:

@@ -24,7 +24,8 @@ SECONDS = 90
 
 # The first is the same as the second, once it is attached; and two of those without BTF cannot be.
 WITH_BTF = [Trial("auto", "auto", "kernel", traffic=False)] + [
-    Trial(attach, buffer, "kernel") for attach in ("tp_btf", "raw_tp", "tp", "kprobe") for buffer in ("ring", "perf")]
+    Trial(attach, buffer, "kernel")
+    for attach in ("tp_btf", "raw_tp", "tp", "kprobe") for buffer in ("ring", "perf")]
 WITHOUT = [
     Trial("auto", "auto", "hidden"), Trial("tp", "perf", "hidden"), Trial("raw_tp", "ring", "file"),
     Trial("auto", "auto", "file", traffic=False), Trial("raw_tp", "ring", "hidden", traffic=False),
