@@ -3,9 +3,10 @@
     PYTHONPATH=tests python3 -m vm [options] KERNEL -- COMMAND [ARGUMENT...]
     PYTHONPATH=tests python3 -m vm --list
 
-KERNEL is a series such as 5.10, or "newest", or the exact version of a cached one. The guest sees this machine's root; what it writes is
-lost at its end, other than in the folders that --writable names. Exit status: the command's; 124
-where it was not done in time, 125 where the guest ended without one, 1 where none could be started.
+KERNEL is a series such as 5.10, or "newest", or the exact version of a cached one. The guest sees
+this machine's root; what it writes is lost at its end, other than in the folders that --writable
+names. Exit status: the command's; 124 where it was not done in time, 125 where the guest ended
+without one, 1 where none could be started.
 """
 import argparse
 import os
