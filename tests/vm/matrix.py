@@ -21,7 +21,7 @@ from .guest.trial import Trial
 from .guest.trials import ALL
 from .kernels import Choice, Kernel, order
 
-SECONDS = 600       # for all trials on one kernel; it takes two or three minutes
+SECONDS = 1200      # for all trials on one kernel; it takes two or three minutes
 AT_ONCE = 2
 RESULTS = os.path.join(places.WORK, "results")
 
