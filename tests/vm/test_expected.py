@@ -84,6 +84,12 @@ def test_less_is_known_where_the_kernel_tells_less() -> None:
     assert len(expected.problems(trial, OFFERS)) == 3
 
 
+def test_a_kprobe_may_see_attempts_that_fail_but_not_too_few() -> None:
+    for number, wrong in ((5, 0), (3, 0), (2, 1)):
+        assert len(expected.seen(dict(good(), attach="kprobe", unanswered=number), OFFERS)) == wrong
+    assert len(expected.seen(dict(good(), unanswered=5), OFFERS)) == 1
+
+
 def test_what_the_kernel_does_not_offer_must_be_unknown() -> None:
     trial = good()
     assert len(expected.problems(trial, dict(OFFERS, error=False))) == 2
