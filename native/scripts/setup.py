@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that what the build needs is on this machine, and install what is missing.
 
-    setup.py GROUP...      groups: build bpf system lab venv test full
+    setup.py GROUP...      groups: build bpf system lab venv test vm full
 
 As root, with apt-get or dnf, the missing packages are named and installed. Otherwise, and with
 SETUP=print, the exact command is printed and the build stops.
@@ -47,6 +47,10 @@ def compiles(include: str) -> Callable[[], bool]:
     return check
 
 
+def virtiofs_daemon() -> bool:
+    return any(map(os.path.exists, ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")))
+
+
 def python_has(*modules: str) -> Callable[[], bool]:
     return lambda: all(importlib.util.find_spec(module) for module in modules)
 
@@ -65,11 +69,19 @@ NEEDS = [
     Need("lab", "nft", command("nft"), "nftables", "nftables"),
     Need("venv", "Python's venv", python_has("venv", "ensurepip"), "python3-venv", "python3-pip"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
+    Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
+    Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
+    Need("vm", "busybox", command("busybox"), "busybox-static", "busybox"),
+    Need("vm", "depmod", command("depmod"), "kmod", "kmod"),
+    Need("vm", "cpio", command("cpio"), "cpio", "cpio"),
+    Need("vm", "zstd", command("zstd"), "zstd", "zstd"),
+    Need("vm", "lz4", command("lz4"), "lz4", "lz4"),
+    Need("vm", "xz", command("xz"), "xz-utils", "xz"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 
 # A group may bring others.
-IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test"]}
+IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test", "vm"]}
 
 
 def wanted_groups(names: List[str]) -> List[str]:
