@@ -63,7 +63,7 @@ def fetch(wheel: Wheel) -> str:
             fail("the pinned {} could not be fetched (pip's reason is above).\n"
                  "Put the following into {}, then run make again:\n  {}\n    sha256 {} (from PyPI)".format(
                      wheel.name, target, wheel.file, wheel.sha256))
-        sources.verify(wheel, path)
+        sources.verify(wheel.name, wheel.version, wheel.sha256, path)
         os.makedirs(target, exist_ok=True)
         return str(shutil.move(path, os.path.join(target, wheel.file)))
     finally:
@@ -74,7 +74,7 @@ def obtain(wheel: Wheel) -> str:
     for folder in filter(None, (sources.user_folder(), sources.VENDOR, sources.FETCHED)):
         path = os.path.join(folder, wheel.file)
         if os.path.exists(path):
-            sources.verify(wheel, path)
+            sources.verify(wheel.name, wheel.version, wheel.sha256, path)
             return path
     return fetch(wheel)
 
