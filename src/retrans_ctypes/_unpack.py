@@ -31,9 +31,14 @@ class CannotUnpack(Exception):
 def content(path: str, loader: object) -> Optional[bytes]:
     """What ``path`` holds if it lies in the zip file that ``loader`` imports from, else None.
 
-    Raises OSError where the zip file has nothing of that name.
+    Raises FileNotFoundError where the zip file has nothing of that name.
     """
-    return loader.get_data(path) if isinstance(loader, zipimporter) else None
+    if not isinstance(loader, zipimporter):
+        return None
+    try:
+        return loader.get_data(path)
+    except OSError:  # before Python 3.8 with whatever errno there was last
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def load(data: bytes, name: str, loader: Callable[[str], Loaded]) -> Loaded:
