@@ -28,6 +28,21 @@ extern "C" {
 
 struct tcpretrans; /* a running tracer */
 
+/* How the programs are attached: from the best, which is tried first. */
+enum tcpretrans_attach {
+	TCPRETRANS_ATTACH_AUTO   = 0, /* the first of these, KPROBE aside, that works here */
+	TCPRETRANS_ATTACH_TP_BTF = 1, /* typed tracepoints; needs the kernel's BTF */
+	TCPRETRANS_ATTACH_RAW_TP = 2, /* raw tracepoints; needs BTF, the kernel's or a file */
+	TCPRETRANS_ATTACH_TP     = 3, /* tracepoints of a mounted tracefs; needs no BTF, knows less */
+	TCPRETRANS_ATTACH_KPROBE = 4, /* the function itself; needs BTF and a kernel with kprobes */
+};
+
+enum tcpretrans_buffer {
+	TCPRETRANS_BUFFER_AUTO = 0,
+	TCPRETRANS_BUFFER_RING = 1, /* BPF ring buffer */
+	TCPRETRANS_BUFFER_PERF = 2, /* perf event buffers, one for each CPU: for older kernels */
+};
+
 /* Zero is the default of every field. New fields are only appended, so `size` tells the library
  * which of them the caller knows: set it to sizeof(struct tcpretrans_opts). */
 struct tcpretrans_opts {
@@ -37,7 +52,30 @@ struct tcpretrans_opts {
 	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 4 MiB */
 	uint32_t family;      /* 4 or 6: only that IP version; 0 = both */
 	uint32_t no_owners;   /* 1: do not find out whose sockets they are; see tcpretrans_drain() */
+	uint32_t attach;      /* enum tcpretrans_attach */
+	uint32_t buffer;      /* enum tcpretrans_buffer */
 	uint32_t reserved;    /* 0 */
+	const char *btf;      /* BTF file of this kernel, where it has none itself; or NULL */
+};
+
+/* What a tracer can do here, beyond telling of retransmits. */
+enum tcpretrans_can {
+	TCPRETRANS_CAN_LEDGER  = 1 << 0, /* segments are counted as RetransSegs counts them */
+	TCPRETRANS_CAN_REASON  = 1 << 1, /* reasons; without it only `syn` and `synack` */
+	TCPRETRANS_CAN_SYNACK  = 1 << 2, /* SYN-ACKs sent again are events too */
+	TCPRETRANS_CAN_FAILED  = 1 << 3, /* attempts that the kernel could not send are events too */
+	TCPRETRANS_CAN_SEED    = 1 << 4, /* sockets open at the start begin with what they had sent again */
+	TCPRETRANS_CAN_SETTLE  = 1 << 5, /* what the last event of a socket missed is asked for at the end */
+	TCPRETRANS_CAN_HOLDERS = 1 << 6, /* open files of all processes are searched for owners */
+	TCPRETRANS_CAN_INHERIT = 1 << 7, /* connections not yet accepted belong to who listens */
+	TCPRETRANS_CAN_COOKIE  = 1 << 8, /* a namespace's inode given away anew is told from the old one */
+};
+
+struct tcpretrans_capabilities {
+	uint32_t attach; /* enum tcpretrans_attach: which one it is */
+	uint32_t buffer; /* enum tcpretrans_buffer */
+	uint64_t can;    /* enum tcpretrans_can */
+	uint64_t known;  /* enum tcpretrans_known: bits that events may have here; the others never */
 };
 
 /* What happened so far. Events and segments are counted in the kernel, where they happen. */
@@ -81,6 +119,14 @@ typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *c
 /* Load and attach the programs. 0, or -errno with a sentence in opts->error:
  * -EPERM (rights), -EOPNOTSUPP (kernel without BTF or tracepoint), -EINVAL (options), -ENOMEM ... */
 TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out);
+
+/* Fill `capabilities`, of which the caller knows `size` bytes. */
+TCPRETRANS_API int tcpretrans_capabilities(const struct tcpretrans *tracer,
+					   struct tcpretrans_capabilities *capabilities, size_t size);
+
+/* Why it is not more: a sentence a line, beginning with what it is about and a colon ("tp_btf: ...",
+ * "stall: ..."); empty where nothing is missing. Valid until close. */
+TCPRETRANS_API const char *tcpretrans_notes(const struct tcpretrans *tracer);
 
 /* Wait at most timeout_ms (-1 = for ever) until there is something to drain: 1 = there is,
  * 0 = time is up, -EINTR = a signal came, -ECANCELED = tcpretrans_stop() was called; by then the

@@ -9,6 +9,7 @@
 Needs root (or CAP_BPF and CAP_PERFMON) and libtcpretrans.so beside this package.
 """
 
+from .capabilities import Capabilities
 from .errors import (
     ClosedError, FilterError, LibraryError, OutputClosed, OutputError, PermissionDenied,
     RetransError, UnsupportedKernel, UsageError,
@@ -22,7 +23,8 @@ from .tracer import Tracer
 __version__ = "0.1.0"
 
 __all__ = [
-    "ClosedError", "Event", "Filter", "FilterError", "Ledger", "LedgerRow", "LibraryError", "OutputClosed", "OutputError",
+    "Capabilities", "ClosedError", "Event", "Filter", "FilterError", "Ledger", "LedgerRow",
+    "LibraryError", "OutputClosed", "OutputError",
     "PermissionDenied", "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
     "__version__",
 ]

@@ -29,7 +29,21 @@ class Options(Structure):
         ("ring_bytes", c_uint32),
         ("family", c_uint32),
         ("no_owners", c_uint32),
+        ("attach", c_uint32),
+        ("buffer", c_uint32),
         ("reserved", c_uint32),
+        ("btf", c_char_p),
+    ]
+
+
+class NativeCapabilities(Structure):
+    """struct tcpretrans_capabilities"""
+
+    _fields_ = [
+        ("attach", c_uint32),
+        ("buffer", c_uint32),
+        ("can", c_uint64),
+        ("known", c_uint64),
     ]
 
 
@@ -102,6 +116,13 @@ FUNCTIONS: Dict[str, Function] = {
     "tcpretrans_open": Function(
         "int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)",
         c_int, [POINTER(Options), POINTER(Handle)], _anything_goes),
+    "tcpretrans_capabilities": Function(
+        "int tcpretrans_capabilities(const struct tcpretrans *tracer,"
+        " struct tcpretrans_capabilities *capabilities, size_t size)",
+        c_int, [Handle, POINTER(NativeCapabilities), c_size_t], _negative_fails),
+    "tcpretrans_notes": Function(
+        "const char *tcpretrans_notes(const struct tcpretrans *tracer)",
+        c_char_p, [Handle], _anything_goes),
     "tcpretrans_poll": Function(
         "int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)",
         c_int, [Handle, c_int], _negative_fails, (-errno.EINTR, -errno.ECANCELED)),

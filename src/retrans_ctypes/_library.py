@@ -13,7 +13,10 @@ from ctypes import (
 from typing import Callable, Dict, Generator, List, Optional
 
 from . import _elf, _unpack
-from ._abi import ABI_VERSION, EventCallback, Handle, NativeNetns, NativeStats, Options, bind
+from ._abi import (
+    ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeNetns, NativeStats, Options, bind,
+)
+from .capabilities import Capabilities, capabilities
 from .errors import ClosedError, LibraryError, RetransError, from_errno
 from .event import Event
 from .kernel_counters import Reading
@@ -65,13 +68,15 @@ class Library:
             % (self.path, difference))
 
     def open(
-        self, family: int = 0, ring_bytes: int = 0, owners: bool = True,
+        self, family: int = 0, ring_bytes: int = 0, owners: bool = True, attach: int = 0,
+        buffer: int = 0, btf: Optional[bytes] = None,
     ) -> "NativeTracer":
         """Load and attach the BPF programs."""
         sentence = create_string_buffer(1024)
         options = Options(
             size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
-            ring_bytes=ring_bytes, family=family, no_owners=not owners)
+            ring_bytes=ring_bytes, family=family, no_owners=not owners, attach=attach,
+            buffer=buffer, btf=btf)
         handle = Handle()
         try:
             result = self._native.tcpretrans_open(byref(options), byref(handle))
@@ -81,7 +86,6 @@ class Library:
         except BaseException:  # a KeyboardInterrupt comes just when the call is over
             self._native.tcpretrans_close(handle)
             raise
-
 
     def kernel_segs(self, netns_fd: int) -> Reading:
         """RetransSegs of an open namespace. Raises OSError where this thread may not enter it."""
@@ -153,6 +157,13 @@ class NativeTracer:
         counts = NativeStats()
         self._native.tcpretrans_stats(self._open_handle(), byref(counts), sizeof(counts))
         return Stats(*(getattr(counts, name) for name in Stats._fields))
+
+    def capabilities(self) -> Capabilities:
+        native, handle = NativeCapabilities(), self._open_handle()
+        self._native.tcpretrans_capabilities(handle, byref(native), sizeof(native))
+        notes = self._native.tcpretrans_notes(handle) or b""
+        return capabilities(native.attach, native.buffer, native.can, native.known,
+                            notes.decode("utf-8", "replace"))
 
     def kernel_segs(self, netns_fd: int) -> Reading:
         """As Library.kernel_segs; before, the programs look at each socket that is open there."""

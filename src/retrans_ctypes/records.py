@@ -36,7 +36,7 @@ class Field(Generic[T]):
 
     def __init__(
         self, code: str, unit: str, doc: str, source: str, make_getter: MakeGetter,
-        json_type: str = "integer", optional: bool = False, public: bool = True,
+        json_type: str = "integer", optional: bool = False, public: bool = True, bit: int = 0,
     ) -> None:
         self.code = code
         self.unit = unit
@@ -46,6 +46,7 @@ class Field(Generic[T]):
         self.json_type = json_type
         self.optional = optional
         self.public = public
+        self.bit = bit  # of `known`; 0: the field has none
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -86,7 +87,7 @@ def optional(code: str, known: int, unit: str, doc: str, source: str) -> Field[O
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
         bits = places["known"]
         return lambda record: record[place] if record[bits] & known else None
-    return Field(code, unit, doc, source, make_getter, optional=True)
+    return Field(code, unit, doc, source, make_getter, optional=True, bit=known)
 
 
 def named(code: str, names: Mapping[int, str], doc: str, source: str) -> Field[str]:
@@ -120,7 +121,7 @@ def optional_text(code: str, known: int, doc: str, source: str) -> Field[Optiona
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
         bits = places["known"]
         return lambda record: c_text(record[place]) if record[bits] & known else None
-    return Field(code, "", doc, source, make_getter, json_type="string", optional=True)
+    return Field(code, "", doc, source, make_getter, json_type="string", optional=True, bit=known)
 
 
 def c_text(packed: bytes) -> str:

@@ -8,10 +8,11 @@ import threading
 import time
 import warnings
 from types import TracebackType
-from typing import Callable, Iterator, List, NoReturn, Optional, Type
+from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Type
 
 from . import _library
-from .errors import ClosedError, RetransError, UsageError
+from .capabilities import ATTACH, BUFFERS
+from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
 from .kernel_counters import read_all
@@ -21,6 +22,20 @@ from .stats import Stats
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
 # Python handles it only when its main thread runs again.
 _SLICE = 0.2
+
+
+def _number(option: str, name: str, names: Mapping[int, str]) -> int:
+    for number, known in names.items():
+        if name == known:
+            return number
+    raise UsageError("%s must be one of %s, not %r" % (option, ", ".join(names.values()), name))
+
+
+def _path(path: str) -> bytes:
+    packed = os.fsencode(path)
+    if not packed or b"\0" in packed:
+        raise UsageError("btf must be the path of a file, not %r" % (path,))
+    return packed
 
 
 class Tracer:
@@ -35,14 +50,17 @@ class Tracer:
 
     ``filter``: which events to see, default all. ``ring_bytes``: size of the kernel's buffer, a
     power of two and whole pages; 0 is the library's default (4 MiB). ``owners``: find out which
-    process each event belongs to, for which an event may come up to 20 ms later.
+    process each event belongs to, for which an event may come up to 20 ms later. ``attach`` and
+    ``buffer``: one of capabilities.ATTACH and BUFFERS; 'auto' takes the best that works here. ``btf``:
+    path of a BTF file that describes this very kernel, where it gives no BTF itself.
 
     Raises PermissionDenied, UnsupportedKernel, UsageError or LibraryError.
     """
 
     def __init__(
         self, *, filter: Optional[Filter] = None, ring_bytes: int = 0,
-        owners: bool = True, _native_library: Optional["_library.Library"] = None,
+        owners: bool = True, attach: str = "auto", buffer: str = "auto", btf: Optional[str] = None,
+        _native_library: Optional["_library.Library"] = None,
     ) -> None:
         self._native: Optional[_library.NativeTracer] = None
         self._pid = os.getpid()
@@ -61,8 +79,13 @@ class Tracer:
             raise UsageError("ring_bytes must be below 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
         self._books = Bookkeeper(lambda: read_all(library.kernel_segs))
-        native = library.open(family=chosen.family or 0, ring_bytes=ring_bytes, owners=owners)
+        native = library.open(
+            family=chosen.family or 0, ring_bytes=ring_bytes, owners=owners,
+            attach=_number("attach", attach, ATTACH), buffer=_number("buffer", buffer, BUFFERS),
+            btf=None if btf is None else _path(btf))
         self._native = native
+        self.capabilities = native.capabilities()
+        """What can be told on this kernel."""
         self._books.attached(lambda: read_all(native.kernel_segs))
         self._fd = self._native.fileno()
 
@@ -204,8 +227,11 @@ class Tracer:
 
         Most exact after stop(), once everything was fetched: then it covers attach to detach. Before,
         it covers attach to now. After run() the moment of detaching is not known, so the uncertainty
-        is not bounded. Raises ClosedError after close().
+        is not bounded. Raises ClosedError after close(), and UnsupportedKernel where segments are not
+        counted (``capabilities.ledger``).
         """
+        if not self.capabilities.ledger:
+            raise UnsupportedKernel(self.capabilities.why("ledger"))
         with self._lock:
             return self._books.ledger(self._open_native().netns_counts)
 

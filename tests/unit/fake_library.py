@@ -4,6 +4,7 @@ import errno
 import os
 from typing import Any, Callable, List, Optional
 
+from retrans_ctypes.capabilities import CAN, Capabilities, capabilities
 from retrans_ctypes.event import Event
 from retrans_ctypes.kernel_counters import Reading
 from retrans_ctypes.stats import NetnsCount, Stats
@@ -62,6 +63,9 @@ class FakeNative:
     def stats(self) -> Stats:
         assert not self.closed
         return Stats(*range(1, len(Stats._fields) + 1))
+
+    def capabilities(self) -> Capabilities:
+        return capabilities(1, 1, (1 << len(CAN)) - 1, (1 << 64) - 1, "")
 
     def netns_counts(self) -> List[NetnsCount]:
         assert not self.closed

@@ -32,6 +32,7 @@ struct tcpretrans {
 	int stopped;
 	int made;
 	int pipe[2];
+	char notes[100];
 };
 
 int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
@@ -42,6 +43,8 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 #endif
 	*out = calloc(1, sizeof(**out));
 	(*out)->opts = *opts;
+	if (opts->btf)
+		strncpy((*out)->notes, opts->btf, sizeof((*out)->notes) - 1);
 	return pipe((*out)->pipe);
 }
 
@@ -125,6 +128,23 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
 	return -EPERM;
+}
+
+int tcpretrans_capabilities(const struct tcpretrans *tracer, struct tcpretrans_capabilities *capabilities,
+			    size_t size)
+{
+	if (size != sizeof(*capabilities))
+		return -EINVAL;
+	*capabilities = (struct tcpretrans_capabilities){
+		.attach = tracer->opts.attach, .buffer = tracer->opts.buffer,
+		.can = TCPRETRANS_CAN_LEDGER | TCPRETRANS_CAN_COOKIE, .known = (1ULL << 63) - 1 - TCPRETRANS_KNOWN_STALL,
+	};
+	return 0;
+}
+
+const char *tcpretrans_notes(const struct tcpretrans *tracer)
+{
+	return tracer->notes;
 }
 
 int tcpretrans_fd(const struct tcpretrans *tracer)

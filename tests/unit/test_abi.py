@@ -4,10 +4,11 @@ import os
 import re
 import struct
 import subprocess
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import pytest
-from retrans_ctypes import LibraryError, PermissionDenied, Tracer, _abi, _library
+from retrans_ctypes import LibraryError, PermissionDenied, Tracer, UsageError, _abi, _library
+from retrans_ctypes.capabilities import ATTACH, BUFFERS, CAN
 from retrans_ctypes.records import Place
 from retrans_ctypes.stats import Stats
 
@@ -18,6 +19,7 @@ CTYPES: Dict[str, Any] = {
     "struct tcpretrans_opts *": ctypes.POINTER(_abi.Options),
     "struct tcpretrans_stats *": ctypes.POINTER(_abi.NativeStats),
     "struct tcpretrans_field *": ctypes.POINTER(_abi.NativeField),
+    "struct tcpretrans_capabilities *": ctypes.POINTER(_abi.NativeCapabilities),
     "struct tcpretrans_netns *": ctypes.POINTER(_abi.NativeNetns),
     "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t), "char *": ctypes.c_char_p, "void": None,
@@ -63,6 +65,37 @@ def test_netns_rows_are_those_of_the_header(header: str) -> None:
     body = re.search(r"struct tcpretrans_netns \{(.*?)\}", header).group(1)  # type: ignore[union-attr]
     fields = [(name, getattr(ctypes, "c_" + kind)) for kind, name in re.findall(r"(uint\d+)_t (\w+);", body)]
     assert fields == _abi.NativeNetns._fields_
+
+
+def enum_of(header: str, name: str) -> List[str]:
+    body = re.search(r"enum tcpretrans_%s \{(.*?)\}" % name, header).group(1)  # type: ignore[union-attr]
+    return re.findall(r"TCPRETRANS_%s_(\w+)\s*= " % name.upper(), body)
+
+
+def test_capabilities_are_those_of_the_header(header: str) -> None:
+    for name, ours in (("attach", list(ATTACH.values())), ("buffer", list(BUFFERS.values())), ("can", list(CAN))):
+        assert [word.lower() for word in enum_of(header, name)] == ours
+    body = re.search(r"struct tcpretrans_capabilities \{(.*?)\}", header).group(1)  # type: ignore[union-attr]
+    fields = [(name, getattr(ctypes, "c_" + kind)) for kind, name in re.findall(r"(uint\d+)_t (\w+);", body)]
+    assert fields == _abi.NativeCapabilities._fields_
+
+
+def test_capabilities_cross_the_boundary(stub: Callable[..., str], use_library: Callable[[str], None]) -> None:
+    use_library(stub())
+    with Tracer(attach="tp", buffer="perf", btf="stall: no\nnetns: \xe9") as tracer:
+        can = tracer.capabilities
+    assert (can.attach, can.buffer, can.missing) == ("tp", "perf", ("stall_us",))
+    assert (can.ledger, can.reason, can.cookie, can.complete) == (True, False, True, False)
+    assert can.notes == ("stall: no", "netns: \xe9")
+    assert "by tp, perf buffer; never known here: reason, synack" in can.sentence()
+    assert can.to_dict()["missing"] == ["stall_us"]
+
+
+@pytest.mark.parametrize("wrong", [{"attach": "best"}, {"buffer": ""}, {"btf": ""}, {"btf": "a\0b"}])
+def test_ways_that_cannot_be(stub: Callable[..., str], use_library: Callable[[str], None], wrong: Dict[str, str]) -> None:
+    use_library(stub())
+    with pytest.raises(UsageError):
+        Tracer(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_good_library(stub: Callable[..., str], use_library: Callable[[str], None]) -> None:

@@ -28,13 +28,14 @@ def in_thread(job: Any) -> threading.Thread:
 
 
 def test_options_reach_the_library(fake: FakeLibrary) -> None:
-    with Tracer(filter=Filter(family=6), ring_bytes=8192, _native_library=fake):  # type: ignore[arg-type]
+    with Tracer(filter=Filter(family=6), ring_bytes=8192, attach="raw_tp", buffer="ring", btf="/some/btf", _native_library=fake):  # type: ignore[arg-type]
         pass
-    assert fake.opened == [{"family": 6, "ring_bytes": 8192, "owners": True}]
+    assert fake.opened == [{"family": 6, "ring_bytes": 8192, "owners": True, "attach": 2, "buffer": 1,
+                            "btf": b"/some/btf"}]
 
 
 def test_default_options_are_zero(fake: FakeLibrary, tracer: Tracer) -> None:
-    assert fake.opened == [{"family": 0, "ring_bytes": 0, "owners": True}]
+    assert fake.opened == [{"family": 0, "ring_bytes": 0, "owners": True, "attach": 0, "buffer": 0, "btf": None}]
 
 
 @pytest.mark.parametrize("ring_bytes", [-1, 1 << 32])

@@ -4,6 +4,7 @@ import argparse
 from typing import Callable, List, Optional
 
 from .. import __version__
+from ..capabilities import ATTACH, BUFFERS
 from ..clock import WallClock
 from ..errors import LibraryError, UsageError
 from ..event import Event
@@ -32,10 +33,18 @@ def main(arguments: List[str]) -> int:
         return 0
     output = Output()
     shown = shown_columns(options, terminal_width())
-    with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(filter=Filter(family=options.family)) as tracer:
+    with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(
+            filter=Filter(family=options.family), attach=options.attach, buffer=options.buffer,
+            btf=options.btf) as tracer:
         signals.stop_with(tracer.stop)
         if options.verbose:
-            tell("libtcpretrans %s" % tracer.library_version())
+            tell("libtcpretrans %s, %s" % (
+                tracer.library_version(), tracer.capabilities.sentence()))
+            for note in tracer.capabilities.notes:
+                tell(note)
+        elif not tracer.capabilities.ledger:
+            tell("attached by %s: less is known here than elsewhere; -v tells what, and doctor why"
+                 % tracer.capabilities.attach)
         if options.json:
             tell(BANNER)
         try:
@@ -43,11 +52,13 @@ def main(arguments: List[str]) -> int:
             follow(tracer, sink, output, wanted(options), options.duration)
         finally:
             end(tracer)
-            tell(summary(tracer.stats()))
-            ledger = tracer.ledger()
-            tell(ledger.sentence())
+            tell(summary(tracer.stats(), tracer.capabilities.ledger))
+            ledger = tracer.ledger() if tracer.capabilities.ledger else None
+            tell(ledger.sentence() if ledger else
+                 "no ledger: " + tracer.capabilities.why("ledger"))
         if options.json:
-            output.line(encode(ledger.to_dict()))
+            output.line(encode(ledger.to_dict() if ledger else {
+                "type": "ledger", "total": None, "namespaces": []}))
             output.flush()
     return 0
 
@@ -120,5 +131,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     result.add_argument("-v", "--verbose", action="store_true",
                         help="show attempts that failed too, marked with !")
+    way = result.add_argument_group("ways of tracing", "by default the best that works here")
+    way.add_argument("--attach", choices=list(ATTACH.values()), default="auto",
+                     help="how to attach; 'doctor' tells what works here and why")
+    way.add_argument("--buffer", choices=list(BUFFERS.values()), default="auto",
+                     help="how events come from the kernel")
+    way.add_argument("--btf", metavar="FILE", help="type information of this very kernel, where it"
+                                                   " gives none itself")
     result.add_argument("--version", action="store_true", help="show versions and end")
     return result
