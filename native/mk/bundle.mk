@@ -9,6 +9,10 @@ ifneq ($(filter-out $(KNOWN_EXTRAS),$(EXTRAS)),)
 $(error EXTRAS knows only: $(KNOWN_EXTRAS))
 endif
 
+ifneq ($(and $(LIBBPF_IS_SYSTEM),$(filter bundle pyz,$(MAKECMDGOALS))),)
+$(error a bundle contains the pinned libbpf: LIBBPF=system is for this machine alone)
+endif
+
 BUNDLE_TARGET := $(or $(PORTABLE:%-glibc2.17=%),$(shell uname -m))
 BUNDLE := build/bundle/retrans-ctypes-$(VERSION)-$(BUNDLE_TARGET)
 EXTRA_FOLDERS := $(foreach extra,$(EXTRAS),$(EXTRA_PACKAGES_$(extra):%=build/extras/%))

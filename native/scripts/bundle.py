@@ -26,13 +26,13 @@ OLDEST_ZIP_TIME = 315619200  # 1980-01-02: a zip file knows no earlier time, and
 def epoch() -> int:
     """SOURCE_DATE_EPOCH, else the time of the last commit, else of the oldest zip."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
-    if not given:
+    if not given and os.path.exists(os.path.join(REPO, ".git")):
         try:
             given = subprocess.check_output(["git", "-C", REPO, "log", "-1", "--format=%ct"],
                                             stderr=subprocess.DEVNULL, universal_newlines=True)
         except (OSError, subprocess.CalledProcessError):
-            given = "0"
-    return max(int(given.strip() or 0), OLDEST_ZIP_TIME)
+            pass  # no git here, or no commit yet
+    return max(int((given or "0").strip() or 0), OLDEST_ZIP_TIME)
 
 
 def files_below(folder: str) -> Iterator[Tuple[str, str]]:

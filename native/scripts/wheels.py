@@ -55,8 +55,8 @@ def fetch(wheel: Wheel) -> str:
     print("  FETCH   {} (through pip)".format(wheel.file), flush=True)
     try:
         status = subprocess.call(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--only-binary=:all:", "--dest", scratch, "{}=={}".format(wheel.name, wheel.version)],
+            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries", "2",
+             "--no-deps", "--only-binary=:all:", "--dest", scratch, "{}=={}".format(wheel.name, wheel.version)],
             stdin=subprocess.DEVNULL)
         path = os.path.join(scratch, wheel.file)
         if status != 0 or not os.path.exists(path):

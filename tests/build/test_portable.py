@@ -5,6 +5,7 @@ import platform
 import re
 from typing import Any, Dict, List
 
+import aarch64_kernel
 import pytest
 from building import BUILD, NATIVE, REPO, VENV_BIN, environment, make, read, run
 from lab import commands
@@ -125,6 +126,22 @@ def test_one_bpf_object_for_all(table: List[str], target: str) -> None:
     assert packed
     library = read(made(target, "libtcpretrans.so"))
     assert all(content in library for content in packed)
+
+
+# Each asked for with bpf_core_field_exists() or in a branch after it.
+NOT_IN_6_1 = {"file.f_ref.refcnt.counter", "io_kiocb.tctx", "io_uring_task.task"}
+OLDER_THAN_6_1 = {"kernfs_node___union.id.id", "sock_cgroup_data___tagged.val"}
+NOT_ON_AARCH64 = {"pt_regs___x86.di", "pt_regs___x86.si"}
+
+
+def test_types_of_the_kernel_on_aarch64(tmp_path: Any) -> None:
+    """What the programs read is there in a kernel for aarch64; the registers have names for each machine."""
+    types = aarch64_kernel.btf(str(tmp_path))
+    objects = [path for path in glob.glob(os.path.join(BUILD, "bpf", "*typed.bpf.o"))]
+    assert len(objects) == 2
+    missing = {os.path.basename(path): aarch64_kernel.unmatched(types, path) for path in objects}
+    assert missing["typed.bpf.o"] == NOT_IN_6_1 | OLDER_THAN_6_1
+    assert missing["untyped.bpf.o"] == NOT_IN_6_1 | OLDER_THAN_6_1 | NOT_ON_AARCH64
 
 
 @each_target
