@@ -173,7 +173,9 @@ def test_other_pythons_refuse_in_one_sentence(bundle: str) -> None:
         commands.one_sentence(err, "Python 2.7", "3.6")
 
 
-@pytest.mark.parametrize("how", ["link", "link to a link", "relative", "by its name", "from PATH"])
+@pytest.mark.parametrize("how", [
+    "link to a link", "by its name", pytest.param("link", marks=pytest.mark.full),
+    pytest.param("relative", marks=pytest.mark.full), pytest.param("from PATH", marks=pytest.mark.full)])
 def test_from_anywhere(bundle: str, tmp_path: Any, how: str) -> None:
     script, folder, env = os.path.join(bundle, "retrans"), str(tmp_path), {"PATH": os.environ["PATH"]}
     argv = [script]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import pytest
-from lab import commands, interpreters
+from lab import commands, interpreters, rights
 from lab.counters import Counters
 from lab.interpreters import Interpreter
 from lab.link import V4, Lab
@@ -16,8 +16,9 @@ from lab.stage import open_folder
 from lab.traffic import connecting
 from test_bundle import make
 
-INTERPRETERS = interpreters.found()
-OLDEST = INTERPRETERS[0]
+FOUND = interpreters.found()
+INTERPRETERS = FOUND if rights.FULL else sorted({FOUND[0], FOUND[-1]})
+OLDEST = FOUND[0]
 BARE = ["-E", "-S", "-s"]
 LIBRARY = 5
 
@@ -57,7 +58,7 @@ def run(argv: List[str], **variables: str) -> Tuple[int, List[str], List[str]]:
 
 @pytest.fixture(scope="module")
 def traced(pyz: str) -> Dict[Interpreter, Tuple[int, List[str], List[str]]]:
-    """All interpreters trace at once from the same file."""
+    """All of them at once, from the same file."""
     with ExitStack() as stack:
         lab = stack.enter_context(Lab())
         children = {interpreter: stack.enter_context(commands.Child(
@@ -126,6 +127,7 @@ def test_no_place_at_all_is_one_sentence(pyz: str) -> None:
     assert "belongs to another user" in said
 
 
+@pytest.mark.full
 def test_two_at_once_without_memory(pyz: str) -> None:
     with ExitStack() as stack:
         children = []
