@@ -94,12 +94,12 @@ def test_bare_host_traces_a_retransmit(lab: Lab, old_host: BareRoot) -> None:
         counters = Counters(lab.client)
         with connecting(lab.client, V4.dead, 4081):
             counters.wait("TCPSynRetrans", 1)
-            child.wait_line("4081")
+        child.wait_line("4081")
         child.interrupt()
         code, out, err = child.end()
     assert code == 0, err
     mine = [record for record in map(json.loads, out) if record["type"] == "event" and record["dport"] == 4081]
-    assert [(record["reason"], record["segs"], record["daddr"]) for record in mine] == [("syn", 1, V4.dead)]
+    assert {(record["reason"], record["segs"], record["daddr"]) for record in mine} == {("syn", 1, V4.dead)}
     assert old_host.files() == before
 
 

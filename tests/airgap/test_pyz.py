@@ -69,8 +69,8 @@ def traced(pyz: str) -> Dict[Interpreter, Tuple[int, List[str], List[str]]]:
         counters = Counters(lab.client)
         with connecting(lab.client, V4.dead, 4091):
             counters.wait("TCPSynRetrans", 1)
-            for child in children.values():
-                child.wait_line("4091")
+        for child in children.values():
+            child.wait_line("4091")
         for child in children.values():
             child.interrupt()
         return {interpreter: child.end() for interpreter, child in children.items()}
@@ -81,7 +81,7 @@ def test_traces(traced: Any, interpreter: Interpreter) -> None:
     code, out, err = traced[interpreter]
     assert code == 0, err
     mine = [record for record in map(json.loads, out) if record["type"] == "event" and record["dport"] == 4091]
-    assert [record["reason"] for record in mine] == ["syn"]
+    assert {record["reason"] for record in mine} == {"syn"}  # a busy machine may see a second one
 
 
 @pytest.mark.full
