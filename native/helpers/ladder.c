@@ -17,7 +17,7 @@ static const struct rung rungs[] = {
 	[TCPRETRANS_ATTACH_TP] = { "tp", tracefs_bpf__elf_bytes, "on_retransmit_skb",
 		0, TCPRETRANS_KNOWN_OWNER | TCPRETRANS_KNOWN_SENT },
 	[TCPRETRANS_ATTACH_KPROBE] = { "kprobe", untyped_bpf__elf_bytes, "on_call_retransmit_skb",
-		TCPRETRANS_CAN_REASON, ~(uint64_t)(TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS) },
+		TCPRETRANS_CAN_REASON, ~0ULL },
 };
 
 static int try_rung(struct programs *programs, const struct tcpretrans_opts *opts, uint32_t number,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that what the build needs is on this machine, and install what is missing.
 
-    setup.py GROUP...      groups: build bpf system lab venv test vm full
+    setup.py GROUP...      groups: build bpf system lab venv portable test vm full
 
 As root, with apt-get or dnf, the missing packages are named and installed. Otherwise, and with
 SETUP=print, the exact command is printed and the build stops.
@@ -29,6 +29,10 @@ class Need(NamedTuple):
 
 def command(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
+
+
+def there(path: str) -> Callable[[], bool]:
+    return lambda: os.path.exists(path)
 
 
 def compiles(include: str) -> Callable[[], bool]:
@@ -68,6 +72,8 @@ NEEDS = [
     Need("lab", "ip", command("ip"), "iproute2", "iproute"),
     Need("lab", "nft", command("nft"), "nftables", "nftables"),
     Need("venv", "Python's venv", python_has("venv", "ensurepip"), "python3-venv", "python3-pip"),
+    Need("portable", "binutils for aarch64", command("aarch64-linux-gnu-objcopy"),
+         "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
     Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
     Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
@@ -77,11 +83,15 @@ NEEDS = [
     Need("vm", "zstd", command("zstd"), "zstd", "zstd"),
     Need("vm", "lz4", command("lz4"), "lz4", "lz4"),
     Need("vm", "xz", command("xz"), "xz-utils", "xz"),
+    Need("full", "emulation of aarch64", command("qemu-aarch64"), "qemu-user", "qemu-user"),
+    Need("full", "glibc for aarch64", there("/usr/aarch64-linux-gnu/lib/libc.so.6"),
+         "libc6-arm64-cross", "glibc-aarch64-linux-gnu"),
+    Need("full", "musl", there("/lib/ld-musl-x86_64.so.1"), "musl", "musl-libc"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 
 # A group may bring others.
-IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test", "vm"]}
+IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test", "portable", "vm"]}
 
 
 def wanted_groups(names: List[str]) -> List[str]:

@@ -1,7 +1,8 @@
 """Find libtcpretrans.so, load it, and wrap it in Python objects. Only tracer.py uses this.
 
-The file lies beside the package, or where RETRANS_CTYPES_LIBRARY says; it is never looked for in the
-current folder or on the system's search path, since what is loaded here runs as root.
+The file lies beside the package (in the same zip file, where the package was imported from one), or
+where RETRANS_CTYPES_LIBRARY says; it is never looked for in the current folder or on the system's
+search path, since what is loaded here runs as root.
 """
 
 import errno
@@ -11,7 +12,7 @@ from ctypes import (
 )
 from typing import Callable, Dict, Generator, List, Optional
 
-from . import _elf
+from . import _elf, _unpack
 from ._abi import (
     ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeNetns, NativeStats, Options, bind,
 )
@@ -220,7 +221,16 @@ def load() -> Library:
 
 def _load(path: str) -> CDLL:
     try:
-        wrong = _elf.problem(path)
+        if os.environ.get(VARIABLE):
+            return _open(path, path)
+        zipped = _unpack.content(path, __spec__.loader if __spec__ else None)
+        if zipped is None:
+            return _open(path, path)
+        return _unpack.load(zipped, FILE_NAME, lambda place: _open(place, path))
+    except _unpack.CannotUnpack as refusals:
+        raise LibraryError(
+            "%s must be unpacked to be loaded, and no place will do: %s; name a folder of your own in"
+            " TMPDIR, or unpack the zip file and run it from there" % (path, refusals))
     except FileNotFoundError:
         raise LibraryError(
             "%s is not there: build it with 'make -C native', or set %s to where it is"
@@ -233,17 +243,24 @@ def _load(path: str) -> CDLL:
         raise LibraryError(
             "%s cannot be read (%s): make it a readable file, or set %s to another"
             % (path, error.strerror, VARIABLE))
+
+
+def _open(place: str, name: str) -> CDLL:
+    """Check what lies at ``place`` and load it; sentences call it ``name``."""
+    wrong = _elf.problem(place)
     if wrong:
         raise LibraryError(
             "%s %s: put the one made for this machine there, or build it with 'make -C native'"
-            % (path, wrong))
+            % (name, wrong))
     try:
-        return CDLL(path)
+        return CDLL(place)
     except OSError as error:
-        if _elf.on_noexec_mount(path):
+        if place != name:
+            raise
+        if _elf.on_noexec_mount(place):
             raise LibraryError(
                 "%s lies on a file system mounted noexec, so no code may be loaded from it: copy"
-                " the package to another place, or set %s" % (path, VARIABLE))
+                " the package to another place, or set %s" % (name, VARIABLE))
         raise LibraryError(
             "%s cannot be loaded: the loader says '%s'; build it on this machine with 'make -C"
-            " native', or take the release made for it" % (path, error))
+            " native', or take the release made for it" % (name, error))

@@ -1,12 +1,13 @@
 """``demo``: real retransmits in two network namespaces of its own, traced as they happen."""
 
 import argparse
-import os
+import pkgutil
 import sys
 from collections import Counter
 from typing import Callable, List, Optional
 
 from ..clock import WallClock
+from ..errors import RetransError
 from ..event import Event
 from ..sinks.columns import columns, default_columns, names_shown
 from ..sinks.output import Output
@@ -19,7 +20,6 @@ from .options import Parser, seconds, terminal_width
 from .signals import StopSignals
 
 _PORT = 5201
-_TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
 _QUIET = 0.5  # seconds that tracing goes on after the traffic, so that both counts are complete
 
 
@@ -62,14 +62,23 @@ def side_of(event: Event, pair: LossyPair) -> Optional[int]:
 
 
 def start_traffic(pair: LossyPair, duration: float) -> None:
+    program = [sys.executable, "-I", "-c", traffic_program()]
+
     def start(side: int, job: str, *addresses: str) -> None:
-        pair.start(side, [sys.executable, _TRAFFIC, job, str(duration), str(_PORT)]
-                   + list(addresses))
+        pair.start(side, program + [job, str(duration), str(_PORT)] + list(addresses))
 
     start(0, "knock", pair.silent_address())
     if pair.loss:
         start(1, "serve")
         start(0, "send", *(pair.address(family, 1) for family in pair.families))
+
+
+def traffic_program() -> str:
+    """The text of traffic.py, wherever it lies: no Python can be told to run a file inside a zip."""
+    text = pkgutil.get_data(__package__, "traffic.py")
+    if text is None:
+        raise RetransError("the demo's traffic.py is not there: take the whole package")
+    return text.decode("utf-8")
 
 
 def introduce(pair: LossyPair, duration: float) -> None:

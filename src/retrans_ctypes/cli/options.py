@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import sys
 from typing import Any, Dict, NoReturn, Optional
 
 from ..errors import UsageError
@@ -19,7 +20,7 @@ class Parser(argparse.ArgumentParser):
         self, command: str, description: str, exit_codes: Dict[int, str] = EXIT_CODES,
     ) -> None:
         super().__init__(
-            prog="python3 -m %s %s" % (_PACKAGE, command), description=description,
+            prog="%s %s" % (program(), command), description=description,
             epilog=epilog(exit_codes), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
@@ -28,6 +29,14 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: Optional[Any] = None) -> None:
         say(message)  # only --help is left: error() raises
+
+
+def program() -> str:
+    """How it was started: as a module, by a bundle's start script, or as a zip file."""
+    name = os.path.basename(sys.argv[0])
+    if name.endswith(".pyz"):
+        return "python3 " + name
+    return name if name == "retrans" else "python3 -m " + _PACKAGE
 
 
 def say(text: str) -> None:
