@@ -100,7 +100,7 @@ int ask_btf(struct attempt *attempt)
 	note_limits(attempt);
 	if (kprobe)
 		note(&attempt->programs->notes, "ledger: a kprobe sees attempts before they are made, so "
-		     "it is not known which of them succeed, err and segs are unknown, and there is no ledger");
+		     "that err and segs are unknown");
 	return 0;
 }
 
