@@ -1,12 +1,15 @@
-"""Where this host keeps what names are found in."""
+"""Where this host keeps what numbers and names are found in, also where we run in a container."""
 
 import os
-import re
-from typing import Iterator, Match, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
+
+from .mounts import Mount, mounts
 
 # Numbers of the first namespaces: include/linux/proc_ns.h
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
 _FIRST_CGROUP_NAMESPACE = "cgroup:[4026531835]"
+
+_TOP_CGROUP = 1  # inode of the hierarchy's root folder
 
 
 class Roots(NamedTuple):
@@ -36,6 +39,17 @@ class Roots(NamedTuple):
         except OSError:
             return True  # a kernel without them
 
+    def are_the_hosts(self) -> bool:
+        """Whether the files here are the host's, as far as can be told; not those of a container."""
+        if self.host:
+            return True
+        try:
+            if not os.path.samefile(os.path.join(self.proc, "1/root"), "/"):
+                return False
+        except OSError:
+            pass  # not for us to know
+        return self.pids_are_the_kernels() and self.sees_all_cgroups()
+
 
 def host_roots(host: str = "/host") -> Roots:
     """Those of this host; in a debug container, which has the host's root folder there, those."""
@@ -47,39 +61,37 @@ def host_roots(host: str = "/host") -> Roots:
         pods=host + plain.pods, tasks=host + plain.tasks)
 
 
-class CgroupMounts(NamedTuple):
-    """``tree``: where cgroup v2 is mounted. ``v1``: whether v1 controllers are in use beside it."""
+class Cgroups(NamedTuple):
+    """``tree``: where cgroup v2 is mounted, None where it is not, or not so that paths can be told.
+    ``above``: what goes before a path in there. ``v1``: whether v1 controllers are in use too."""
 
     tree: Optional[str]
+    above: str
     v1: bool
 
 
-def cgroup_mounts(roots: Roots) -> CgroupMounts:
+def cgroups(roots: Roots) -> Cgroups:
     """What the mount table says about cgroups."""
-    tree, v1 = None, False
-    for folder, kind, options in _mounts(os.path.join(roots.own, "mounts")):
-        if not (folder + "/").startswith(roots.host + "/"):
+    found = Cgroups(None, "", False)
+    for mount in mounts(os.path.join(roots.own, "mountinfo")):
+        if not (mount.folder + "/").startswith(roots.host + "/"):
             continue  # in a debug container: the container's own
-        if kind == "cgroup2":
-            tree = tree or folder
-        elif kind == "cgroup" and "name=" not in options:
-            v1 = True
-    return CgroupMounts(tree, v1)
+        if mount.kind == "cgroup2":
+            above = _above(mount, roots)
+            if found.tree is None and above is not None:
+                found = found._replace(tree=mount.folder, above=above)
+        elif mount.kind == "cgroup" and "name=" not in mount.options:
+            found = found._replace(v1=True)
+    return found
 
 
-def _mounts(table: str) -> Iterator[Tuple[str, str, str]]:
-    """(folder, file system, options) of each mount."""
+def _above(mount: Mount, roots: Roots) -> Optional[str]:
+    """A container may have only its own cgroup mounted. That is called / in a cgroup namespace."""
     try:
-        with open(table, "rb") as file:
-            for line in file:
-                words = line.split(b" ")
-                if len(words) > 3:
-                    folder = re.sub(rb"\\([0-7]{3})", _unescaped, words[1])
-                    yield os.fsdecode(folder), os.fsdecode(words[2]), os.fsdecode(words[3])
+        if os.stat(mount.folder).st_ino == _TOP_CGROUP:
+            return ""
     except OSError:
-        return
-
-
-def _unescaped(code: "Match[bytes]") -> bytes:
-    """Blanks and the like are written in octal there."""
-    return bytes((int(code.group(1), 8) & 0xff,))
+        return None
+    if not roots.sees_all_cgroups() or mount.root.startswith("/.."):
+        return None
+    return mount.root.rstrip("/")
