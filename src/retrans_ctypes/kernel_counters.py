@@ -138,8 +138,8 @@ def _reading_of_held(held: _Held) -> Optional[Reading]:
 def _segs(path: str) -> Optional[int]:
     """Two lines begin with "Tcp:": names, then numbers in the same order."""
     try:
-        with open(path, encoding="ascii") as file:
-            names, numbers = [line.split() for line in file if line.startswith("Tcp:")][:2]
-        return int(numbers[names.index("RetransSegs")])
+        with open(path, "rb") as file:
+            names, numbers = [line.split() for line in file if line.startswith(b"Tcp:")][:2]
+        return int(numbers[names.index(b"RetransSegs")])
     except (OSError, ValueError):
         return None

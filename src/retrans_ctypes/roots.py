@@ -9,6 +9,7 @@ from .mounts import Mount, mounts
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
 _FIRST_CGROUP_NAMESPACE = "cgroup:[4026531835]"
 
+_PF_KTHREAD = 0x00200000  # include/linux/sched.h; kernel threads are in the first pid namespace only
 _TOP_CGROUP = 1  # inode of the hierarchy's root folder
 
 
@@ -25,6 +26,8 @@ class Roots(NamedTuple):
 
     def pids_are_the_kernels(self) -> bool:
         """Whether the numbers in ``proc`` are those of the initial pid namespace, as in events."""
+        if _is_kernel_thread(os.path.join(self.proc, "2/stat")):
+            return True
         for process in (os.path.join(self.proc, "1"), self.own):
             try:
                 return os.readlink(os.path.join(process, "ns/pid")) == _FIRST_PID_NAMESPACE
@@ -49,6 +52,15 @@ class Roots(NamedTuple):
         except OSError:
             pass  # not for us to know
         return self.pids_are_the_kernels() and self.sees_all_cgroups()
+
+
+def _is_kernel_thread(stat: str) -> bool:
+    try:
+        with open(stat, "rb") as file:
+            # the name, in parentheses, may hold anything; the flags are the ninth word
+            return int(file.read(4096).rpartition(b")")[2].split()[6]) & _PF_KTHREAD != 0
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def host_roots(host: str = "/host") -> Roots:
