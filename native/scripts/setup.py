@@ -65,6 +65,8 @@ NEEDS = [
     Need("lab", "nft", command("nft"), "nftables", "nftables"),
     Need("venv", "Python's venv", python_has("venv", "ensurepip"), "python3-venv", "python3-pip"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
+    Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
+    Need("full", "crun", command("crun"), "crun", "crun"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 

@@ -150,6 +150,15 @@ def test_users_as_the_c_library_has_them(tmp_path: Any) -> None:
             assert waited[-1] == name
 
 
+@pytest.mark.parametrize("flags, known", [(2129984, True), (4194304, False), ("x", False)])
+def test_kernel_threads_tell_that_pids_are_the_hosts(host: MadeUpHost, flags: Any, known: bool) -> None:
+    """As in a debug container, where what namespace the host's process 1 is in may be hidden."""
+    host.move("pid", 4026532999)
+    host.write("proc/2/stat", "2 (kthreadd ) R) S 0 0 0 0 -1 %s 0 0\n" % flags)
+    host.process(7, start=ticks_ago(60))
+    assert (host.workload(owned(7)).cmdline == "prog -x") is known
+
+
 @pytest.mark.parametrize("kind", ["cgroup", "pid"])
 def test_users_of_a_container_are_not_the_hosts(tmp_path: Any, kind: str) -> None:
     host = MadeUpHost(tmp_path)
