@@ -7,13 +7,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "helpers/buffer.h"
 #include "helpers/explain.h"
 #include "helpers/fields.h"
 #include "helpers/netns.h"
 #include "helpers/owners.h"
 #include "helpers/programs.h"
 #include "helpers/rights.h"
-#include "helpers/ring.h"
 #include "helpers/waiter.h"
 
 #define TEXT_OF(x) #x
@@ -21,7 +21,7 @@
 
 struct tcpretrans {
 	struct programs programs;
-	struct ring ring;
+	struct buffer buffer;
 	struct owners owners;
 	struct waiter waiter;
 	uint64_t drained;
@@ -59,27 +59,30 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 		return explain(why, -EINVAL, "there is no way of attaching number %u", opts->attach);
 	if (opts->buffer > TCPRETRANS_BUFFER_PERF)
 		return explain(why, -EINVAL, "there is no buffer number %u", opts->buffer);
-	if (opts->attach > TCPRETRANS_ATTACH_TP_BTF || opts->buffer > TCPRETRANS_BUFFER_RING || opts->btf)
-		return explain(why, -EOPNOTSUPP, "only tp_btf with a ring buffer is there yet");
+	if (opts->btf && opts->attach == TCPRETRANS_ATTACH_TP_BTF)
+		return explain(why, -EINVAL, "tp_btf goes by the kernel's own type information only; with a "
+			       "BTF file use raw_tp");
+	if (opts->btf && opts->attach == TCPRETRANS_ATTACH_TP)
+		return explain(why, -EINVAL, "tp goes by no type information; leave the BTF file out");
 	return 0;
 }
 
 static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 		 const struct explain *why)
 {
-	int ring_fd;
+	struct programs *programs = &tracer->programs;
 	int err = programs_start(&tracer->programs, opts, why);
 
 	if (err)
 		return err;
-	ring_fd = programs_ring_fd(&tracer->programs);
-	err = ring_map(&tracer->ring, ring_fd, tracer->programs.ring_bytes);
+	err = buffer_open(&tracer->buffer, programs_have_ring(programs), programs_buffer_fd(programs),
+			  programs->buffer_bytes);
 	if (err)
-		return explain(why, err, "the ring buffer cannot be mapped: %s", strerror(-err));
+		return explain(why, err, "the buffer cannot be mapped: %s", strerror(-err));
 	err = owners_open(&tracer->owners, &tracer->programs);
 	if (err)
 		return explain(why, err, "out of memory");
-	err = waiter_open(&tracer->waiter, ring_fd);
+	err = waiter_open(&tracer->waiter, buffer_fd(&tracer->buffer));
 	if (err)
 		return explain(why, err, "no descriptor to wait on: %s", strerror(-err));
 	return 0;
@@ -134,7 +137,7 @@ static bool stopped(struct tcpretrans *tracer)
 	if (!waiter_stopping(&tracer->waiter))
 		return false;
 	if (!tracer->detached) {
-		owners_finish(&tracer->owners, &tracer->ring);
+		owners_finish(&tracer->owners, &tracer->buffer);
 		programs_detach(&tracer->programs);
 	}
 	tracer->detached = true;
@@ -155,7 +158,7 @@ static void set_alarm(struct tcpretrans *tracer, uint64_t wait)
 /* Whether there is something to drain. */
 static int look(struct tcpretrans *tracer)
 {
-	int err = owners_fetch(&tracer->owners, &tracer->ring, 1);
+	int err = owners_fetch(&tracer->owners, &tracer->buffer, 1);
 	uint64_t wait = owners_wait_ns(&tracer->owners);
 
 	if (wait)
@@ -166,21 +169,16 @@ static int look(struct tcpretrans *tracer)
 int tcpretrans_capabilities(const struct tcpretrans *tracer,
 			    struct tcpretrans_capabilities *capabilities, size_t size)
 {
-	const struct tcpretrans_capabilities now = {
-		.attach = TCPRETRANS_ATTACH_TP_BTF, .buffer = TCPRETRANS_BUFFER_RING,
-		.can = ~0ULL, .known = ~0ULL,
-	};
+	const struct tcpretrans_capabilities *can = &tracer->programs.can;
 
-	if (!tracer)
-		return -EINVAL;
 	memset(capabilities, 0, size);
-	memcpy(capabilities, &now, size < sizeof(now) ? size : sizeof(now));
+	memcpy(capabilities, can, size < sizeof(*can) ? size : sizeof(*can));
 	return 0;
 }
 
 const char *tcpretrans_notes(const struct tcpretrans *tracer)
 {
-	return tracer ? "" : NULL;
+	return tracer->programs.notes.text;
 }
 
 int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
@@ -217,11 +215,11 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 
 	if (n < 0)
 		return -EINVAL;
-	err = owners_fetch(&tracer->owners, &tracer->ring, n);
+	err = owners_fetch(&tracer->owners, &tracer->buffer, n);
 	drained = owners_take(&tracer->owners, events, n, stopping);
 	tracer->drained += drained;
 	/* what is still there may be a record that its program has not finished, and will wake nobody */
-	if (drained || ring_waiting(&tracer->ring))
+	if (drained || buffer_waiting(&tracer->buffer))
 		waiter_look_again(&tracer->waiter);
 	if (!drained)
 		return err;
@@ -324,7 +322,7 @@ void tcpretrans_close(struct tcpretrans *tracer)
 		return;
 	waiter_close(&tracer->waiter);
 	owners_close(&tracer->owners);
-	ring_unmap(&tracer->ring);
+	buffer_close(&tracer->buffer);
 	programs_free(&tracer->programs);
 	free(tracer);
 }

@@ -41,6 +41,7 @@ enum tcpretrans_owner_how {
 	TCPRETRANS_OWNER_CLOSE     = 5, /* nobody holds the socket any more: who closed it */
 	TCPRETRANS_OWNER_ITERATOR  = 6, /* alone found to hold it, in the open files of all */
 	TCPRETRANS_OWNER_INHERITED = 7, /* the listener's owner, for a connection not yet accepted */
+	TCPRETRANS_OWNER_OPENER    = 8, /* who connected or listened; whether it still does is not known */
 };
 
 /* Bits of `known`; fields without a bit are always known. */

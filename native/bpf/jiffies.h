@@ -25,6 +25,8 @@ static __always_inline __u32 hz(void)
 
 	if (known_hz)
 		return known_hz;
+	if (!bpf_core_enum_value_exists(enum bpf_func_id___some, BPF_FUNC_jiffies64___some))
+		return 0;
 	jiffies = bpf_jiffies64();
 	now_ms = bpf_ktime_get_ns() / 1000000;
 	known_hz = fits(jiffies, now_ms, 1000) ? 1000 : fits(jiffies, now_ms, 300) ? 300 :

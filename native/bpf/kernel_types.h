@@ -30,6 +30,8 @@ typedef _Bool bool;
 
 /* include/uapi/linux/bpf.h */
 enum bpf_map_type {
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
@@ -49,6 +51,11 @@ enum {
 	BPF_SK_STORAGE_GET_F_CREATE = 1,
 };
 
+#define BPF_F_CURRENT_CPU 0xffffffffULL
+
+/* Which helpers the kernel has; only the names mean something. */
+enum bpf_func_id___some { BPF_FUNC_jiffies64___some };
+
 /* include/uapi/asm-generic/errno.h */
 #define EAGAIN        11
 #define ENOMEM        12
@@ -56,16 +63,22 @@ enum {
 #define EINVAL        22
 #define EHOSTUNREACH  113
 
-#define AF_INET6 10
+#define AF_INET      2
+#define AF_INET6     10
+#define SOCK_STREAM  1
+#define IPPROTO_TCP  6
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT    2
+#define TCP_SYN_RECV    3
 #define TCP_FIN_WAIT1   4
+#define TCP_TIME_WAIT   6
 #define TCP_CLOSE       7
 #define TCP_CLOSE_WAIT  8
 #define TCP_LAST_ACK    9
 #define TCP_LISTEN      10
+#define TCP_NEW_SYN_RECV 12
 
 /* include/net/inet_connection_sock.h: icsk_pending; include/uapi/linux/tcp.h: icsk_ca_state;
  * include/net/tcp.h: tcp_skb_cb.tcp_flags and .sacked */
@@ -182,6 +195,8 @@ struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	struct socket_wq *sk_wq;
+	__u16 sk_type;
+	__u16 sk_protocol;
 	struct socket *sk_socket;
 	__u32 sk_mark;
 	kuid_t sk_uid;
@@ -258,6 +273,7 @@ typedef struct {
 
 struct file {
 	file_ref_t f_ref;
+	void *private_data;
 };
 
 struct file___counted { /* before 6.13 */
@@ -291,6 +307,17 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+};
+
+/* What a kprobe gets: the first arguments of a function lie in these. */
+struct pt_regs___x86 {
+	unsigned long di;
+	unsigned long si;
+	unsigned long dx;
+};
+
+struct user_pt_regs {
+	__u64 regs[31]; /* arm64 */
 };
 
 /* fs/select.c, include/linux/poll.h */

@@ -15,9 +15,6 @@
 #define PASS_HOLDS_NS   1000000000 /* so long a pass is believed where it cannot be checked */
 #define ASK_WAKEUP_NS   5000000    /* questions wake the reader no more often */
 
-/* Set before loading. */
-const volatile bool no_owners;
-
 static __u64 last_question_ns;
 
 struct {
@@ -185,7 +182,7 @@ static __always_inline void start_own(struct owner_memory *memory, const struct 
 static __always_inline void find_without_file(struct tcpretrans_record *record,
 					      const struct sock *sk, struct owner_memory *memory)
 {
-	bool dead = sk->__sk_common.skc_flags & (1 << SOCK_DEAD);
+	bool dead = get(sk, __sk_common.skc_flags) & (1 << SOCK_DEAD);
 	const struct process *process;
 
 	if (!dead && !BPF_CORE_READ(sk, sk_socket)) {
@@ -204,7 +201,7 @@ static __always_inline void find_without_file(struct tcpretrans_record *record,
 /* What a listener sends again belongs to connections not yet accepted. */
 static __always_inline __u8 how_held(const struct sock *sk, __u8 how)
 {
-	return sk->__sk_common.skc_state == TCP_LISTEN ? TCPRETRANS_OWNER_INHERITED : how;
+	return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN ? TCPRETRANS_OWNER_INHERITED : how;
 }
 
 static __always_inline const struct task_struct *working_task(const struct sock *sk,
@@ -213,7 +210,7 @@ static __always_inline const struct task_struct *working_task(const struct sock 
 	const struct task_struct *task = 0;
 
 	/* a listener sends SYN-ACKs without its lock; whoever holds that is somebody else */
-	if (sk->__sk_common.skc_state != TCP_LISTEN && sk->sk_lock.owned)
+	if (get(sk, __sk_common.skc_state) != TCP_LISTEN && get(sk, sk_lock.owned))
 		task = user_task();
 	if (task) {
 		*how = TCPRETRANS_OWNER_LOCK;
@@ -285,7 +282,7 @@ static __always_inline bool is_as_before(struct tcpretrans_event *event, const s
 static __always_inline void find_owner(struct tcpretrans_record *record, const struct sock *sk)
 {
 	struct tcpretrans_event *event = &record->event;
-	struct owner_memory *memory = no_owners ? 0 : owner_memory_of(sk);
+	struct owner_memory *memory = settings.no_owners ? 0 : owner_memory_of(sk);
 	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
 	__u64 count = file ? references(file) : 0;
 
@@ -321,7 +318,7 @@ static __always_inline void note_peer_done(const struct sock *sk, struct owner_m
 static __always_inline void note_current(const struct sock *sk, struct owner_memory *memory,
 					 const struct file *file, __u8 how)
 {
-	const struct task_struct *task = sk->sk_lock.owned ? user_task() : 0;
+	const struct task_struct *task = get(sk, sk_lock.owned) ? user_task() : 0;
 	const struct process *process;
 
 	if (!task)
@@ -346,7 +343,7 @@ static __always_inline void note_state(const struct sock *sk, int state)
 	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
 	struct owner_memory *memory;
 
-	if (no_owners || !file || !(peer_done || opens || ends))
+	if (settings.no_owners || !file || !(peer_done || opens || ends))
 		return;
 	memory = owner_memory_of(sk);
 	if (!memory)

@@ -45,10 +45,33 @@ struct {
 	__type(value, struct owner_memory);
 } owner_memories SEC(".maps");
 
-/* Memory as it is: possibly still the listener's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct owner_memory);
+} owner_memories_by_address SEC(".maps");
+
+static const struct owner_memory empty_owner_memory;
+
+/* Memory as it is: possibly still the listener's; but without storage nothing is passed on. */
 static __always_inline struct owner_memory *owner_memory_of(const struct sock *sk)
 {
+	if (!settings.has_storage)
+		return find_or_add(&owner_memories_by_address, (unsigned long)sk, &empty_owner_memory);
 	return bpf_sk_storage_get(&owner_memories, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/* At a socket's beginning and end: another one may get its address. */
+static __always_inline void forget(const struct sock *sk)
+{
+	__u64 address = (unsigned long)sk;
+
+	if (settings.has_storage)
+		return;
+	bpf_map_delete_elem(&socket_memories_by_address, &address);
+	if (!settings.no_owners)
+		bpf_map_delete_elem(&owner_memories_by_address, &address);
 }
 
 static __always_inline bool is_own(const struct owner_memory *memory, const struct sock *sk)

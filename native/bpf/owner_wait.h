@@ -23,7 +23,8 @@ static __always_inline bool is_user_task(const struct task_struct *task)
 {
 	const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 
-	return leader && BPF_CORE_READ(task, cpus_ptr) == &task->cpus_mask &&
+	return leader &&
+	       (!bpf_core_field_exists(task->cpus_ptr) || BPF_CORE_READ(task, cpus_ptr) == &task->cpus_mask) &&
 	       BPF_CORE_READ(leader, tgid) == BPF_CORE_READ(task, tgid) &&
 	       !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
 }

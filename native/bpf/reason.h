@@ -10,14 +10,14 @@
  * no place to return to. tcp_enter_loss() does as well, but only after tcp_enter_cwr(). */
 static __always_inline bool nothing_to_undo(const struct tcp_sock *tp)
 {
-	return !tp->prior_ssthresh && !tp->undo_marker;
+	return !get(tp, prior_ssthresh) && !get(tp, undo_marker);
 }
 
 /* Fast Open data that the SYN-ACK did not acknowledge is sent again in the same way as what was too
  * big; the SYN is all that was acknowledged by then. */
 static __always_inline bool refused_in_syn(const struct tcp_sock *tp)
 {
-	return BPF_CORE_READ_BITFIELD(tp, syn_data) && tp->bytes_acked <= 1;
+	return get_bits(tp, syn_data) && get(tp, bytes_acked) <= 1;
 }
 
 /* To be asked while the state still is the old one. tcp_simple_retransmit() does nothing to the
@@ -27,7 +27,7 @@ static __always_inline __u8 loss_cause(const struct tcp_sock *tp)
 {
 	const struct inet_connection_sock *icsk = &tp->inet_conn;
 
-	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_LOSS || !icsk->icsk_pending ||
+	if (get_bits(icsk, icsk_ca_state) == TCP_CA_LOSS || !get(icsk, icsk_pending) ||
 	    !nothing_to_undo(tp))
 		return LOSS_BY_TIMER;
 	return refused_in_syn(tp) ? LOSS_NOT_SEEN : LOSS_BY_MTU;
@@ -36,8 +36,8 @@ static __always_inline __u8 loss_cause(const struct tcp_sock *tp)
 static __always_inline void notice_loss(struct socket_memory *memory, const struct tcp_sock *tp)
 {
 	memory->loss_cause = loss_cause(tp);
-	memory->loss_mss = tp->mss_cache;
-	memory->reverted = memory->loss_cause == LOSS_BY_TIMER && tp->inet_conn.icsk_pending;
+	memory->loss_mss = get(tp, mss_cache);
+	memory->reverted = memory->loss_cause == LOSS_BY_TIMER && get(tp, inet_conn.icsk_pending);
 	memory->noticed_ns = bpf_ktime_get_ns();
 }
 
@@ -45,7 +45,7 @@ static __always_inline void notice_loss(struct socket_memory *memory, const stru
 static __always_inline bool just_reverted(struct socket_memory *memory, const struct tcp_sock *tp,
 					  __u32 seq, __u64 now)
 {
-	bool just = memory && memory->reverted && seq == tp->snd_una &&
+	bool just = memory && memory->reverted && seq == get(tp, snd_una) &&
 		    now - memory->noticed_ns < AT_ONCE_NS;
 
 	if (memory)
@@ -57,7 +57,7 @@ static __always_inline bool just_reverted(struct socket_memory *memory, const st
  * queue alone may be what tcp_ld_RTO_revert() sends. */
 static __always_inline bool doubtful(const struct tcp_sock *tp, __u32 seq)
 {
-	return nothing_to_undo(tp) || (seq == tp->snd_una && !tp->retrans_out);
+	return nothing_to_undo(tp) || (seq == get(tp, snd_una) && !get(tp, retrans_out));
 }
 
 /* In Loss, acknowledgements make room to go on. But where the path shrank meanwhile, it may also be
@@ -69,7 +69,7 @@ static __always_inline __u8 reason_in_loss(const struct tcp_sock *tp, __u32 seq,
 
 	if (cause == LOSS_BY_MTU)
 		return TCPRETRANS_REASON_PMTU;
-	if (cause == LOSS_BY_TIMER ? tp->mss_cache < memory->loss_mss : doubtful(tp, seq))
+	if (cause == LOSS_BY_TIMER ? get(tp, mss_cache) < memory->loss_mss : doubtful(tp, seq))
 		return TCPRETRANS_REASON_UNKNOWN;
 	return TCPRETRANS_REASON_LOSS_RECOVERY;
 }
@@ -82,17 +82,19 @@ static __always_inline __u8 reason_of(const struct tcp_sock *tp, const struct sk
 {
 	const struct inet_connection_sock *icsk = &tp->inet_conn;
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
-	bool reverted = just_reverted(memory, tp, cb->seq, now);
+	__u8 pending = get(icsk, icsk_pending);
+	__u32 seq = get(cb, seq);
+	bool reverted = just_reverted(memory, tp, seq, now);
 
-	if (cb->tcp_flags & TCPHDR_SYN)
+	if (get_bits(cb, tcp_flags) & TCPHDR_SYN)
 		return TCPRETRANS_REASON_SYN;
-	if (reverted || icsk->icsk_pending == 0)
+	if (reverted || !pending)
 		return TCPRETRANS_REASON_RTO;
-	if (icsk->icsk_pending == ICSK_TIME_LOSS_PROBE && !(cb->sacked & TCPCB_LOST))
+	if (pending == ICSK_TIME_LOSS_PROBE && !(get(cb, sacked) & TCPCB_LOST))
 		return TCPRETRANS_REASON_TLP;
-	if (BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) != TCP_CA_LOSS)
+	if (get_bits(icsk, icsk_ca_state) != TCP_CA_LOSS)
 		return TCPRETRANS_REASON_FAST;
-	return reason_in_loss(tp, cb->seq, memory);
+	return reason_in_loss(tp, seq, memory);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is remembered of a socket between events; the kernel frees it with the socket. */
+/* What is remembered of a socket between events. Where programs have socket storage, the kernel frees
+ * it with the socket; elsewhere a map by the socket's address holds it. */
 #ifndef SOCKET_MEMORY_H
 #define SOCKET_MEMORY_H
 
@@ -31,13 +32,39 @@ struct {
 	__type(value, struct socket_memory);
 } socket_memories SEC(".maps");
 
+/* When it is full, the sockets unused for longest are forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct socket_memory);
+} socket_memories_by_address SEC(".maps");
+
+static __always_inline void *find_or_add(void *map, __u64 address, const void *empty)
+{
+	void *found = bpf_map_lookup_elem(map, &address);
+
+	if (found)
+		return found;
+	bpf_map_update_elem(map, &address, empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, &address);
+}
+
+static const struct socket_memory empty_socket_memory;
+
 static __always_inline struct socket_memory *remember(const struct sock *sk)
 {
+	if (!settings.has_storage)
+		return find_or_add(&socket_memories_by_address, (unsigned long)sk, &empty_socket_memory);
 	return bpf_sk_storage_get(&socket_memories, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline struct socket_memory *recall(const struct sock_common *common)
 {
+	__u64 address = (unsigned long)common;
+
+	if (!settings.has_storage)
+		return bpf_map_lookup_elem(&socket_memories_by_address, &address);
 	return bpf_sk_storage_get(&socket_memories, (void *)common, 0, 0);
 }
 

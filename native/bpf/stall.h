@@ -59,7 +59,7 @@ __noinline __u64 next_in_queue(__u64 node)
 static __always_inline void expect(struct socket_memory *memory, const struct tcp_sock *tp, __u64 node)
 {
 	memory->waiting_since_ns = 0;
-	memory->waiting_total = tp->total_retrans;
+	memory->waiting_total = get(tp, total_retrans);
 	if (!bpf_core_field_exists(struct sk_buff, skb_mstamp_ns))
 		return;
 	for (int i = 0; i < LOOK_AHEAD && node; i++, node = next_in_queue(node)) {
@@ -86,9 +86,9 @@ static __always_inline __u64 expected_since(const struct socket_memory *memory,
  * time with the socket (tcp_rate_skb_sent), and there it stays until something is delivered. */
 static __always_inline __u64 since_idle(const struct tcp_sock *tp, __u32 seq)
 {
-	if (seq != tp->snd_una || tp->first_tx_mstamp != tp->delivered_mstamp)
-		return 0;
-	return tp->delivered_mstamp * 1000;
+	__u64 delivered = get(tp, delivered_mstamp);
+
+	return seq == get(tp, snd_una) && get(tp, first_tx_mstamp) == delivered ? delivered * 1000 : 0;
 }
 
 /* When this transmission was. The kernel stamps buffers with the time at which it last looked at the
@@ -97,7 +97,7 @@ static __always_inline __u64 since_idle(const struct tcp_sock *tp, __u32 seq)
 static __always_inline __u64 sent_at(const struct tcpretrans_event *event, const struct sk_buff *skb,
 				     const struct socket_memory *memory)
 {
-	__u64 stamp = skb->skb_mstamp_ns;
+	__u64 stamp = get(skb, skb_mstamp_ns);
 
 	if (event->err)
 		return event->ts_ns;

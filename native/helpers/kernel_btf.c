@@ -4,9 +4,91 @@
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool kernel_btf_has_member(const struct btf *btf, const char *struct_name, const char *member)
+{
+	int id = btf__find_by_name_kind(btf, struct_name, BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), member))
+			return true;
+	return false;
+}
+
+/* Each architecture has its own registers. */
+static bool is_of_this_machine(const struct btf *btf)
+{
+#if defined(__x86_64__)
+	return kernel_btf_has_member(btf, "pt_regs", "di");
+#elif defined(__aarch64__)
+	return kernel_btf_has_member(btf, "user_pt_regs", "pstate");
+#else
+	return true;
+#endif
+}
+
+/* What is read out of sockets must be in there, or it is the BTF of something else. */
+static bool describes_kernel(const struct btf *btf)
+{
+	return kernel_btf_has_member(btf, "sock", "__sk_common") && kernel_btf_has_member(btf, "tcp_sock", "total_retrans");
+}
+
+static int load_file(const char *path, struct btf **btf, const struct explain *why)
+{
+	int err;
+
+	*btf = btf__parse(path, NULL);
+	err = *btf ? 0 : -errno;
+	if (err == -EMFILE || err == -ENFILE)
+		return err;
+	if (err == -ENOENT || err == -EACCES || err == -ENOTDIR)
+		return explain(why, -EINVAL, "the BTF file %s cannot be read: %s", path, strerror(-err));
+	if (err)
+		return explain(why, -EINVAL, "%s is no BTF file, or a damaged one; take a copy of "
+			       KERNEL_BTF_FILE " from a machine with this very kernel, or the kernel's "
+			       "vmlinux", path);
+	if (!describes_kernel(*btf))
+		err = explain(why, -EINVAL, "the BTF file %s does not describe a kernel's TCP sockets; take "
+			      "that of this very kernel", path);
+	else if (!is_of_this_machine(*btf))
+		err = explain(why, -EINVAL, "the BTF file %s is that of a kernel for another architecture; "
+			      "take that of this very kernel", path);
+	if (err) {
+		btf__free(*btf);
+		*btf = NULL;
+	}
+	return err;
+}
+
+static int explain_missing(int err, const struct explain *why)
+{
+	if (err == -EMFILE || err == -ENFILE)
+		return err;
+	if (err == -ENOMEM)
+		return explain(why, err, "there is not enough memory to read the kernel's type information "
+			       "(some 20 MB); raise the memory limit (ulimit -v)");
+	if (access(KERNEL_BTF_FILE, F_OK))
+		return explain(why, -EOPNOTSUPP, "this kernel gives no type information ("
+			       KERNEL_BTF_FILE " is missing); use a kernel built with "
+			       "CONFIG_DEBUG_INFO_BTF=y (and a mounted /sys), or bring a BTF file of it "
+			       "(--btf)");
+	return explain(why, -EOPNOTSUPP, "the kernel's type information (" KERNEL_BTF_FILE ") cannot be "
+		       "read: %s; check that /sys is mounted and readable", strerror(-err));
+}
+
+int kernel_btf_load(const char *path, struct btf **btf, const struct explain *why)
+{
+	if (path)
+		return load_file(path, btf, why);
+	*btf = btf__load_vmlinux_btf();
+	return *btf ? 0 : explain_missing(-errno, why);
+}
 
 /* A tracepoint shows in BTF as: typedef void (*btf_trace_NAME)(void *, ARGUMENTS...); */
-static int count_args(const struct btf *btf, const char *tracepoint)
+int kernel_btf_tracepoint_args(const struct btf *btf, const char *tracepoint)
 {
 	const struct btf_type *type;
 	char name[128];
@@ -25,14 +107,7 @@ static int count_args(const struct btf *btf, const char *tracepoint)
 	return btf_vlen(type) - 1;
 }
 
-int kernel_btf_tracepoint_args(const char *tracepoint)
+bool kernel_btf_has_function(const struct btf *btf, const char *name)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	int args;
-
-	if (!btf)
-		return -errno;
-	args = count_args(btf, tracepoint);
-	btf__free(btf);
-	return args;
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
 }

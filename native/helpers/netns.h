@@ -3,7 +3,11 @@
 #ifndef NETNS_H
 #define NETNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Whether the kernel gives namespaces cookies, and tells them (SO_NETNS_COOKIE, Linux 5.14). */
+bool netns_has_cookies(void);
 
 /* See tcpretrans_kernel_segs(). `first` is called inside the namespace, before the counter is read.
  * 0 or -errno. */

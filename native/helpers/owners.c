@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "buffer.h"
 #include "programs.h"
-#include "ring.h"
 #include "../bpf/owner_question.h"
 
 #define HELD_MAX     4096
@@ -72,10 +72,10 @@ static uint64_t next_pass_ns(const struct owners *owners)
 	return owners->pass_began_ns + (gap > PASS_GAP_NS ? gap : PASS_GAP_NS);
 }
 
-static int pull(struct owners *owners, struct ring *ring)
+static int pull(struct owners *owners, struct buffer *buffer)
 {
 	struct tcpretrans_record *record = at(owners, owners->count);
-	int got = ring_read(ring, record, sizeof(*record), 1);
+	int got = buffer_read(buffer, record, sizeof(*record), 1);
 
 	if (got <= 0)
 		return got;
@@ -86,13 +86,13 @@ static int pull(struct owners *owners, struct ring *ring)
 	return got;
 }
 
-int owners_fetch(struct owners *owners, struct ring *ring, unsigned wanted)
+int owners_fetch(struct owners *owners, struct buffer *buffer, unsigned wanted)
 {
 	int got = 1;
 
 	while (got > 0 && owners->count < HELD_MAX &&
 	       (owners->count < wanted || at(owners, 0)->question.asked_ns))
-		got = pull(owners, ring);
+		got = pull(owners, buffer);
 	if (owners->asked_ns > owners->pass_began_ns && now_ns() >= next_pass_ns(owners))
 		pass(owners);
 	if (owners->count && at(owners, 0)->question.asked_ns)
@@ -144,9 +144,9 @@ int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, b
 	return taken;
 }
 
-void owners_finish(struct owners *owners, struct ring *ring)
+void owners_finish(struct owners *owners, struct buffer *buffer)
 {
-	owners_fetch(owners, ring, HELD_MAX);
+	owners_fetch(owners, buffer, HELD_MAX);
 	if (owners->asked_ns > owners->pass_began_ns)
 		pass(owners);
 }

@@ -12,7 +12,7 @@
 #include "../libtcpretrans.h"
 
 struct programs;
-struct ring;
+struct buffer;
 struct tcpretrans_record;
 
 struct owners {
@@ -28,8 +28,8 @@ struct owners {
 
 int owners_open(struct owners *owners, struct programs *programs);
 
-/* Fetch from the ring until `wanted` events are here; all, where the oldest is held back. 0 or -errno. */
-int owners_fetch(struct owners *owners, struct ring *ring, unsigned wanted);
+/* Fetch from the buffer until `wanted` events are here; all, where the oldest is held back. 0 or -errno. */
+int owners_fetch(struct owners *owners, struct buffer *buffer, unsigned wanted);
 
 /* Nanoseconds until the oldest event may go: 0 = now; UINT64_MAX = there is none. */
 uint64_t owners_wait_ns(const struct owners *owners);
@@ -42,7 +42,7 @@ uint64_t owners_again_ns(const struct owners *owners);
 int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway);
 
 /* Find out what can be, before the programs are detached. */
-void owners_finish(struct owners *owners, struct ring *ring);
+void owners_finish(struct owners *owners, struct buffer *buffer);
 
 void owners_close(struct owners *owners);
 

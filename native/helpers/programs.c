@@ -6,19 +6,11 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "kernel_btf.h"
-#include "rights.h"
+#include "ladder.h"
 #include "tally.h"
-#include "tcpretrans.skel.h"
-
-#define DEFAULT_RING_BYTES (4U << 20)
-#define WAKEUP_BYTES       (64U << 10)
-#define LOG_BYTES          (64U << 10)
-#define BTF_FILE           "/sys/kernel/btf/vmlinux"
 
 #ifdef TCPRETRANS_PRIVATE_LIBBPF
 /* Our own copy of libbpf would print its warnings to stderr; what matters in them is in the error
@@ -29,98 +21,61 @@ __attribute__((constructor)) static void silence_libbpf(void)
 }
 #endif
 
-static int explain_load(struct programs *programs, int err, const struct explain *why)
+int programs_start(struct programs *programs, const struct tcpretrans_opts *opts,
+		   const struct explain *why)
 {
-	if (err == -EMFILE || err == -ENFILE)
-		return err; /* the log, if there is one, is not about that */
-	if (*programs->log)
-		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
-			       "this sentence with the output of 'uname -r'",
-			       explain_verifier(programs->log));
-	if (err == -EPERM && !rights_suffice())
-		return explain(why, err, "loading BPF programs needs root, or CAP_BPF and CAP_PERFMON "
-			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
-	if (err == -EPERM && rights_are_local())
-		return explain(why, err, "the rights held here count only inside a user namespace, and "
-			       "loading BPF programs needs those of the host; run as the host's root, "
-			       "outside of rootless containers");
-	if (err == -EPERM)
-		return explain(why, err, "the kernel forbids loading BPF programs although the rights "
-			       "suffice: a container's seccomp profile, the kernel's lockdown mode or, "
-			       "before Linux 5.11, the limit of locked memory (ulimit -l) forbids it; "
-			       "allow bpf() there, raise the limit, or run on the host");
-	if (err == -ENOMEM)
-		return explain(why, err, "the kernel has no memory for the ring buffer of %zu bytes; ask "
-			       "for a smaller one or raise the memory limit", programs->ring_bytes);
-	if (err == -EINVAL && libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
-		return explain(why, -EOPNOTSUPP, "this kernel has no BPF ring buffer, which tracing here "
-			       "needs; use Linux 5.11 or later");
-	return explain(why, -EOPNOTSUPP, "the kernel did not load the BPF programs: %s; please report "
-		       "this with the output of 'uname -r'", strerror(-err));
-}
+	sigset_t all, before;
+	int err;
 
-/* How the tracepoint is called is asked of the kernel, never guessed from its version. */
-static int detect(struct tcpretrans_bpf *skeleton, const struct explain *why)
-{
-	int args = kernel_btf_tracepoint_args("tcp_retransmit_skb");
-
-	if (args == -EMFILE || args == -ENFILE)
-		return args;
-	if (args == -ENOMEM)
-		return explain(why, args, "there is not enough memory to read the kernel's type information "
-			       "(some 20 MB); raise the memory limit (ulimit -v)");
-	if (args < 0 && access(BTF_FILE, F_OK))
-		return explain(why, -EOPNOTSUPP, "this kernel gives no type information (" BTF_FILE
-			       " is missing), which tracing here needs; use a kernel built with "
-			       "CONFIG_DEBUG_INFO_BTF=y (and a mounted /sys)");
-	if (args == -ENOENT)
-		return explain(why, -EOPNOTSUPP, "this kernel has no tracepoint tcp:tcp_retransmit_skb "
-			       "in its type information; Linux 4.15 or later is needed");
-	if (args < 0)
-		return explain(why, -EOPNOTSUPP, "the kernel's type information (" BTF_FILE ") cannot be "
-			       "read: %s; check that /sys is mounted and readable", strerror(-args));
-	if (args != 2 && args != 3)
-		return explain(why, -EOPNOTSUPP, "this kernel calls tcp:tcp_retransmit_skb with %d "
-			       "arguments; this version knows the shapes with two and three", args);
-	skeleton->rodata->has_err = args == 3;
-	if (kernel_btf_tracepoint_args("tcp_retransmit_synack") < 0)
-		return explain(why, -EOPNOTSUPP, "this kernel has no tracepoint tcp:tcp_retransmit_synack in "
-			       "its type information; Linux 4.16 or later is needed");
-	return 0;
-}
-
-static int configure(struct programs *programs, const struct tcpretrans_opts *opts,
-		     const struct explain *why)
-{
-	struct tcpretrans_bpf *skeleton = programs->skeleton;
-	struct bpf_program *program;
-	int err = detect(skeleton, why);
-
+	/* while a signal is pending the verifier gives up (EAGAIN), however often it is tried */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	err = ladder_climb(programs, opts, why);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (err)
-		return err;
-	/* without it waiting times and some reasons are unknown, and all else as usual */
-	bpf_program__set_autoload(skeleton->progs.on_cong_state_set,
-				  kernel_btf_tracepoint_args("tcp_cong_state_set") > 0);
-	skeleton->rodata->only_family = opts->family;
-	skeleton->rodata->wakeup_bytes = WAKEUP_BYTES;
-	skeleton->rodata->no_owners = opts->no_owners;
-	bpf_program__set_autoload(skeleton->progs.find_holders, !opts->no_owners);
-	programs->ring_bytes = opts->ring_bytes ?: DEFAULT_RING_BYTES;
-	if (programs->ring_bytes < 2 * WAKEUP_BYTES)
-		skeleton->rodata->wakeup_bytes = programs->ring_bytes / 2;
-	err = bpf_map__set_max_entries(skeleton->maps.events, programs->ring_bytes);
-	bpf_object__for_each_program(program, skeleton->obj)
-		err = err ?: bpf_program__set_log_buf(program, programs->log, LOG_BYTES);
-	return err ? explain_load(programs, err, why) : 0;
+		programs_free(programs);
+	return err;
 }
 
-/* Have an iterator program go through all it iterates over. */
-static int go_through(const struct bpf_link *link)
+bool programs_have_ring(const struct programs *programs)
 {
-	int fd = bpf_iter_create(bpf_link__fd(link));
+	return programs->can.buffer == TCPRETRANS_BUFFER_RING;
+}
+
+int programs_buffer_fd(const struct programs *programs)
+{
+	return programs_map_fd(programs, programs_have_ring(programs) ? "events" : "perf_events");
+}
+
+int programs_map_fd(const struct programs *programs, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(programs->object, name);
+}
+
+/* The place of a program's link, or NULL where there is no such program. */
+static struct bpf_link **link_of(const struct programs *programs, const char *name)
+{
+	struct bpf_program *program;
+	int place = 0;
+
+	bpf_object__for_each_program(program, programs->object) {
+		if (!strcmp(bpf_program__name(program), name))
+			return (struct bpf_link **)&programs->links[place];
+		place++;
+	}
+	return NULL;
+}
+
+int programs_go_through(const struct programs *programs, const char *name)
+{
+	struct bpf_link **link = link_of(programs, name);
 	char nothing[64];
 	ssize_t got;
+	int fd;
 
+	if (!link || !*link)
+		return 0;
+	fd = bpf_iter_create(bpf_link__fd(*link));
 	if (fd < 0)
 		return -errno;
 	do
@@ -131,78 +86,34 @@ static int go_through(const struct bpf_link *link)
 	return got;
 }
 
-static int start(struct programs *programs, const struct tcpretrans_opts *opts,
-		 const struct explain *why)
+int programs_find_holders(const struct programs *programs)
 {
-	int err;
-
-	programs->log = calloc(1, LOG_BYTES);
-	programs->skeleton = programs->log ? tcpretrans_bpf__open() : NULL;
-	if (!programs->skeleton)
-		return explain(why, -errno, "the BPF programs cannot be prepared: %s", strerror(errno));
-	err = configure(programs, opts, why);
-	if (err)
-		return err;
-	err = tcpretrans_bpf__load(programs->skeleton);
-	if (err)
-		return explain_load(programs, err, why);
-	err = tcpretrans_bpf__attach(programs->skeleton);
-	if (err)
-		return explain(why, err, "the BPF programs loaded, but the kernel did not attach them "
-			       "to tcp:tcp_retransmit_skb: %s", strerror(-err));
-	err = go_through(programs->skeleton->links.look_at_open_socket);
-	if (!err)
-		err = programs_find_holders(programs);
-	if (err)
-		return explain(why, err, "the kernel does not list the open sockets: %s", strerror(-err));
-	return 0;
+	return programs_go_through(programs, "find_holders");
 }
 
-int programs_start(struct programs *programs, const struct tcpretrans_opts *opts,
-		   const struct explain *why)
+void programs_settle(const struct programs *programs)
 {
-	sigset_t all, before;
-	int err;
-
-	/* while a signal is pending the verifier gives up (EAGAIN), however often it is tried */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	err = start(programs, opts, why);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		programs_free(programs);
-	return err;
-}
-
-int programs_ring_fd(const struct programs *programs)
-{
-	return bpf_map__fd(programs->skeleton->maps.events);
-}
-
-int programs_find_holders(struct programs *programs)
-{
-	const struct bpf_link *link = programs->skeleton->links.find_holders;
-
-	return link ? go_through(link) : 0;
+	programs_go_through(programs, "settle_open_socket");
 }
 
 int programs_answer(const struct programs *programs, const struct tcpretrans_question *question,
 		    struct tcpretrans_answer *answer)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.answers), question, answer);
+	return bpf_map_lookup_elem(programs_map_fd(programs, "answers"), question, answer);
 }
 
 /* A program that interrupts itself on the same CPU is skipped; kernels from 5.12 count that. */
-static uint64_t recursion_misses(const struct tcpretrans_bpf *skeleton)
+static uint64_t recursion_misses(const struct bpf_object *object)
 {
 	struct bpf_program *program;
 	uint64_t missed = 0;
 
-	bpf_object__for_each_program(program, skeleton->obj) {
+	bpf_object__for_each_program(program, object) {
 		struct bpf_prog_info info = {};
 		uint32_t length = sizeof(info);
 
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+		if (bpf_program__fd(program) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
 			missed += info.recursion_misses;
 	}
 	return missed;
@@ -210,23 +121,21 @@ static uint64_t recursion_misses(const struct tcpretrans_bpf *skeleton)
 
 int programs_count(const struct programs *programs, struct tcpretrans_stats *stats)
 {
-	stats->missed = recursion_misses(programs->skeleton);
-	return tally_all(programs->skeleton, stats);
+	stats->missed = recursion_misses(programs->object);
+	return tally_all(programs, stats);
 }
 
 int programs_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n)
 {
-	return tally_netns(programs->skeleton, rows, n);
+	return tally_netns(programs, rows, n);
 }
 
-void programs_settle(const struct programs *programs)
+void programs_detach_one(struct programs *programs, const char *name)
 {
-	if (programs->skeleton->links.settle_open_socket)
-		go_through(programs->skeleton->links.settle_open_socket);
-}
+	struct bpf_link **link = link_of(programs, name);
 
-static void detach(struct bpf_link **link)
-{
+	if (!link)
+		return;
 	bpf_link__destroy(*link);
 	*link = NULL;
 }
@@ -235,18 +144,21 @@ static void detach(struct bpf_link **link)
  * does not wait for programs that are running on other CPUs; a grace period does. */
 void programs_detach(struct programs *programs)
 {
-	detach(&programs->skeleton->links.on_skipped_retransmit_skb);
-	detach(&programs->skeleton->links.on_set_state);
-	detach(&programs->skeleton->links.on_destroy_sock);
-	tcpretrans_bpf__detach(programs->skeleton);
+	programs_detach_one(programs, "on_skipped_retransmit_skb");
+	programs_detach_one(programs, "on_set_state");
+	programs_detach_one(programs, "on_destroy_sock");
+	for (int i = 0; i < MAX_PROGRAMS; i++) {
+		bpf_link__destroy(programs->links[i]);
+		programs->links[i] = NULL;
+	}
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 void programs_free(struct programs *programs)
 {
-	if (programs->skeleton)
-		tcpretrans_bpf__destroy(programs->skeleton);
-	programs->skeleton = NULL;
-	free(programs->log);
-	programs->log = NULL;
+	for (int i = 0; i < MAX_PROGRAMS; i++)
+		bpf_link__destroy(programs->links[i]);
+	bpf_object__close(programs->object);
+	memset(programs->links, 0, sizeof(programs->links));
+	programs->object = NULL;
 }

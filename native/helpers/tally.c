@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../bpf/counters.h"
-#include "tcpretrans.skel.h"
+#include "programs.h"
 
 struct tally {
 	int cpus;
@@ -61,40 +61,40 @@ static int add_up(const struct tally *tally, int map_fd, const void *key,
 	return 0;
 }
 
-int tally_netns(const struct tcpretrans_bpf *skeleton, struct tcpretrans_netns *rows, int n)
+int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n)
 {
-	int map_fd = bpf_map__fd(skeleton->maps.counters);
+	int map_fd = programs_map_fd(programs, "counters");
 	struct netns_key key = {}, *previous = NULL;
 	struct tcpretrans_counters sum;
 	struct tally tally = {};
 	const uint32_t zero = 0;
 	int found = 0, err = begin(&tally);
 
-	while (!err && !bpf_map_get_next_key(map_fd, previous, &key)) {
+	while (!err && map_fd >= 0 && !bpf_map_get_next_key(map_fd, previous, &key)) {
 		memset(&sum, 0, sizeof(sum));
 		err = add_up(&tally, map_fd, &key, &sum);
 		put(rows, n, found++, &key, &sum);
 		previous = &key;
 	}
 	memset(&sum, 0, sizeof(sum));
-	err = err ?: add_up(&tally, bpf_map__fd(skeleton->maps.other_netns), &zero, &sum);
+	err = err ?: add_up(&tally, programs_map_fd(programs, "other_netns"), &zero, &sum);
 	if (!err && counted_anything(&sum))
 		put(rows, n, found++, &(struct netns_key){}, &sum);
 	free(tally.each);
 	return err ?: found;
 }
 
-int tally_all(const struct tcpretrans_bpf *skeleton, struct tcpretrans_stats *stats)
+int tally_all(const struct programs *programs, struct tcpretrans_stats *stats)
 {
-	int map_fd = bpf_map__fd(skeleton->maps.counters);
+	int map_fd = programs_map_fd(programs, "counters");
 	struct netns_key key = {}, *previous = NULL;
 	struct tcpretrans_counters sum = {};
 	struct tally tally = {};
 	const uint32_t zero = 0;
 	int err = begin(&tally);
 
-	err = err ?: add_up(&tally, bpf_map__fd(skeleton->maps.other_netns), &zero, &sum);
-	while (!err && !bpf_map_get_next_key(map_fd, previous, &key)) {
+	err = err ?: add_up(&tally, programs_map_fd(programs, "other_netns"), &zero, &sum);
+	while (!err && map_fd >= 0 && !bpf_map_get_next_key(map_fd, previous, &key)) {
 		err = add_up(&tally, map_fd, &key, &sum);
 		previous = &key;
 	}

@@ -5,12 +5,12 @@
 
 #include "../libtcpretrans.h"
 
-struct tcpretrans_bpf;
+struct programs;
 
 /* Up to `n` network namespaces. Returns how many there are, or -errno. */
-int tally_netns(const struct tcpretrans_bpf *skeleton, struct tcpretrans_netns *rows, int n);
+int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n);
 
 /* All of them together. 0 or -errno. */
-int tally_all(const struct tcpretrans_bpf *skeleton, struct tcpretrans_stats *stats);
+int tally_all(const struct programs *programs, struct tcpretrans_stats *stats);
 
 #endif

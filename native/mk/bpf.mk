@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# BPF program -> object -> skeleton header, which the C library includes.
+# BPF programs -> objects -> skeletons, all in one header, which the C library includes.
 
 SKELETON   := $(OUT)/bpf/tcpretrans.skel.h
 BPF_INPUTS := $(sort $(wildcard bpf/*.c bpf/*.h)) tcpretrans_event.h
@@ -22,16 +22,24 @@ $(SKELETON): $(SHIPPED_SKELETON) $(BPF_INPUTS)
 		"sources than these; delete it to compile them (needs clang and bpftool)"; exit 1; }
 	$(Q)cp $< $@
 else
-$(OUT)/bpf/compiled.o: bpf/tcpretrans.bpf.c $(OUT)/flags/bpf | setup $(SOURCES_READY)
-	$(call say,CLANG,$<)mkdir -p $(@D)
-	$(Q)$(FLAGS_bpf) -MD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
--include $(OUT)/bpf/compiled.d
+# One for each way of reading the kernel's structs: typed, by helper, and not at all.
+BPF_OBJECTS := $(patsubst %,$(OUT)/bpf/%.bpf.o,typed untyped tracefs)
+
+$(OUT)/bpf/typed.o:   bpf/tcpretrans.bpf.c
+$(OUT)/bpf/typed.o:   BPF_EXTRA = -DTYPED
+$(OUT)/bpf/untyped.o: bpf/tcpretrans.bpf.c
+$(OUT)/bpf/tracefs.o: bpf/tracefs.bpf.c
+$(BPF_OBJECTS:.bpf.o=.o): $(OUT)/flags/bpf | setup $(SOURCES_READY)
+	$(call say,CLANG,$@)mkdir -p $(@D)
+	$(Q)$(FLAGS_bpf) $(BPF_EXTRA) -MD -MP -MF $(@:.o=.d) -MT $@ -c $(filter %.bpf.c,$^) -o $@
+-include $(BPF_OBJECTS:.bpf.o=.d)
 
 # `gen object` drops what only a debugger would read.
-$(OUT)/bpf/tcpretrans.bpf.o: $(OUT)/bpf/compiled.o
+$(BPF_OBJECTS): %.bpf.o: %.o
 	$(call say,BPF,$@)$(BPFTOOL) gen object $@ $<
 
-$(SKELETON): $(OUT)/bpf/tcpretrans.bpf.o
+$(SKELETON): $(BPF_OBJECTS)
 	$(call say,SKEL,$@)echo "/* made from BPF sources with sha256 $(bpf_inputs_sum) */" > $@
-	$(Q)$(BPFTOOL) gen skeleton $< name tcpretrans_bpf >> $@
+	$(Q)for object in $^; do name=$$(basename $$object .bpf.o); \
+		$(BPFTOOL) gen skeleton $$object name $${name}_bpf >> $@ || exit 1; done
 endif

@@ -50,6 +50,14 @@ class Capabilities(NamedTuple):
         """Nothing is missing."""
         return not self.missing and all(getattr(self, name) for name in CAN)
 
+    def why(self, topic: str) -> str:
+        """The note about one of CAN or of the fields, without its topic; empty where there is none."""
+        for note in self.notes:
+            about, _, sentence = note.partition(": ")
+            if about == topic:
+                return sentence
+        return ""
+
     def sentence(self) -> str:
         """For people, in a line."""
         lacking = [name for name in CAN if not getattr(self, name)] + list(self.missing)

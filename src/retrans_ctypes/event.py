@@ -44,7 +44,7 @@ REASONS = _OrNone({
 
 OWNER_HOW = _OrNone({
     0: None, 1: "waiting", 2: "lock", 3: "last_user", 4: "file", 5: "close", 6: "iterator",
-    7: "inherited"})
+    7: "inherited", 8: "opener"})
 
 
 def _address(family: int, packed: bytes) -> str:

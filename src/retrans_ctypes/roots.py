@@ -73,7 +73,7 @@ def host_roots(host: str = "/host") -> Roots:
         pods=host + plain.pods, tasks=host + plain.tasks)
 
 
-class Cgroups(NamedTuple):
+class CgroupMounts(NamedTuple):
     """``tree``: where cgroup v2 is mounted, None where it is not, or not so that paths can be told.
     ``above``: what goes before a path in there. ``v1``: whether v1 controllers are in use too."""
 
@@ -82,9 +82,9 @@ class Cgroups(NamedTuple):
     v1: bool
 
 
-def cgroups(roots: Roots) -> Cgroups:
+def cgroup_mounts(roots: Roots) -> CgroupMounts:
     """What the mount table says about cgroups."""
-    found = Cgroups(None, "", False)
+    found = CgroupMounts(None, "", False)
     for mount in mounts(os.path.join(roots.own, "mountinfo")):
         if not (mount.folder + "/").startswith(roots.host + "/"):
             continue  # in a debug container: the container's own

@@ -12,7 +12,7 @@ from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Tuple,
 
 from . import _library
 from .capabilities import ATTACH, BUFFERS
-from .errors import ClosedError, RetransError, UsageError
+from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
 from .kernel_counters import KernelCounters
@@ -234,8 +234,11 @@ class Tracer:
 
         Most exact after stop(), once everything was fetched: then it covers attach to detach. Before,
         it covers attach to now. After run() the moment of detaching is not known, so the uncertainty
-        is not bounded. Raises ClosedError after close().
+        is not bounded. Raises ClosedError after close(), and UnsupportedKernel where segments are not
+        counted (``capabilities.ledger``).
         """
+        if not self.capabilities.ledger:
+            raise UnsupportedKernel(self.capabilities.why("ledger"))
         with self._lock:
             return self._books.ledger(self._open_native().netns_counts)
 

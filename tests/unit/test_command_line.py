@@ -98,7 +98,7 @@ def test_count(run: Run, stub: Callable[..., str]) -> None:
     sent = stub(STUB_ERR="0")
     done = run("-c", "--duration", "0.1", library=sent)
     assert done.out[-2].split() == ["LADDR:LPORT", "RADDR:RPORT", "RETRANSMITS", "SEGS"]
-    assert done.out[-1].split() == ["10.0.0.1:1234", "<->", "10.0.0.2:80", "3", "0"]
+    assert done.out[-1].split() == ["10.0.0.1:1234", "<->", "10.0.0.2:80", "3", "-"]
     done = run("-c", "--json", "--duration", "0.1", library=sent)
     assert [json.loads(line).get("retransmits") for line in done.out] == [3, None]
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from typing import Callable, List
+from typing import Callable, List, Optional
 
 from ..clock import WallClock
 from ..event import Event
@@ -35,22 +35,30 @@ def main(arguments: List[str]) -> int:
         start_traffic(pair, options.duration)
         seen: Counter[int] = Counter()
         follow(tracer, sink, output, of_pair(pair, seen), options.duration + _QUIET)
-        compare(pair, seen, tracer.stats().lost)
-        if signals.came:
-            tell("ended early: the kernel's counts, read last, may be ahead")
+        compare(pair, seen, tracer)
     return 0
 
 
 def of_pair(pair: LossyPair, seen: "Counter[int]") -> Callable[[Event], bool]:
-    """Keeps the demo's own retransmits, and counts their segments for each namespace."""
-    inodes = {member.inode for member in pair.members}
-
+    """Keeps the demo's own retransmits, and counts their segments for each namespace; where segments
+    are not known, events."""
     def wanted(event: Event) -> bool:
-        if event.netns not in inodes or event.failed:
+        side = side_of(event, pair)
+        if side is None or event.failed:
             return False
-        seen[event.netns or 0] += event.segs or 0
+        segs = event.segs
+        seen[side] += 1 if segs is None else segs
         return True
     return wanted
+
+
+def side_of(event: Event, pair: LossyPair) -> Optional[int]:
+    """In which of the two it was; by address where the namespace is not known."""
+    for side, member in enumerate(pair.members):
+        own = [pair.address(family, side) for family in (4, 6)]
+        if event.netns == member.inode or event.netns is None and event.saddr in own:
+            return side
+    return None
 
 
 def start_traffic(pair: LossyPair, duration: float) -> None:
@@ -73,11 +81,18 @@ def introduce(pair: LossyPair, duration: float) -> None:
          % (duration, pair.members[0].name, how))
 
 
-def compare(pair: LossyPair, seen: "Counter[int]", lost: int) -> None:
-    """What was shown beside what the kernel counted itself."""
+def compare(pair: LossyPair, seen: "Counter[int]", tracer: Tracer) -> None:
+    """What was shown beside what the kernel counted itself, by the time tracing ended."""
+    rows = tracer.ledger().rows if tracer.capabilities.ledger else ()
+    counted = {row.netns: row.kernel or 0 for row in rows}
     for side, member in enumerate(pair.members):
-        tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
-             % (member.name, seen[member.inode], pair.retransmitted(side)))
+        if tracer.capabilities.ledger:
+            tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
+                 % (member.name, seen[side], counted.get(member.inode, 0)))
+        else:
+            tell("%s: %d events traced, %d segments by the kernel's own RetransSegs"
+                 % (member.name, seen[side], pair.retransmitted(side)))
+    lost = tracer.stats().lost
     if lost:
         tell("%d events were lost because the ring buffer was full" % lost)
 

@@ -38,13 +38,15 @@ def end(tracer: Tracer) -> None:
         tracer.poll(0)
 
 
-def summary(stats: Stats) -> str:
-    """The last line: what was seen, and what was not."""
+def summary(stats: Stats, segments: bool = True) -> str:
+    """The last line: what was seen, and what was not. ``segments``: whether they are counted."""
     lost = "%d lost" % stats.lost
-    if stats.lost:
+    if stats.lost and segments:
         lost += " (%d segments): the ring buffer was full" % stats.lost_segs
-    parts = ["%d events" % stats.events, "%d segments" % stats.segs, "%d failed" % stats.failed,
-             "%d filtered" % stats.filtered, lost]
+    parts = ["%d events" % stats.events, "%d failed" % stats.failed, "%d filtered" % stats.filtered,
+             lost]
+    if segments:
+        parts.insert(1, "%d segments" % stats.segs)
     if stats.skipped_segs:
         parts.insert(-1, "%d segments skipped by the kernel" % stats.skipped_segs)
     if stats.missed:

@@ -47,6 +47,9 @@ def main(arguments: List[str]) -> int:
                 tell(note)
             for capability in kept:
                 tell("%s is kept: this kernel refuses every bpf() call without it" % capability)
+        elif not tracer.capabilities.ledger:
+            tell("attached by %s: less is known here than elsewhere; -v tells what, and doctor why"
+                 % tracer.capabilities.attach)
         if options.json:
             tell(BANNER)
         try:
@@ -54,11 +57,13 @@ def main(arguments: List[str]) -> int:
             follow(tracer, sink, output, wanted(options), options.duration)
         finally:
             end(tracer)
-            tell(summary(tracer.stats()))
-            ledger = tracer.ledger()
-            tell(ledger.sentence())
+            tell(summary(tracer.stats(), tracer.capabilities.ledger))
+            ledger = tracer.ledger() if tracer.capabilities.ledger else None
+            tell(ledger.sentence() if ledger else
+                 "no ledger: " + tracer.capabilities.why("ledger"))
         if options.json:
-            output.line(encode(ledger.to_dict()))
+            output.line(encode(ledger.to_dict() if ledger else {
+                "type": "ledger", "total": None, "namespaces": []}))
             output.flush()
     return 0
 

@@ -1,6 +1,6 @@
 """Retransmits counted for each flow, shown when tracing ends."""
 
-from typing import Dict, List, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ..event import Event
 from . import Sink
@@ -9,24 +9,35 @@ from .output import Output
 from .text import BANNER
 
 
+class Row(NamedTuple):
+    """One flow."""
+
+    local: str
+    remote: str
+    retransmits: int
+    segs: Optional[int]
+    """None where this kernel does not tell."""
+
+
 class FlowCounts(Sink):
     """Counts only; the two below show the counts. A failed attempt is no retransmit."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._flows: Dict[Tuple[str, str], List[int]] = {}
+        self._flows: Dict[Tuple[str, str], Tuple[int, Optional[int]]] = {}
 
     def write(self, event: Event) -> None:
         if event.failed:
             return
-        counts = self._flows.setdefault((event.local, event.remote), [0, 0])
-        counts[0] += 1
-        counts[1] += event.segs or 0
+        events, segs = self._flows.get((event.local, event.remote), (0, 0))
+        more = event.segs
+        self._flows[event.local, event.remote] = (
+            events + 1, None if segs is None or more is None else segs + more)
 
-    def rows(self) -> List[Tuple[str, str, int, int]]:
-        """Local, remote, retransmits, segments. The largest last: that is next to the prompt."""
-        rows = [(flow[0], flow[1], counts[0], counts[1]) for flow, counts in self._flows.items()]
-        return sorted(rows, key=lambda row: (row[3], row[2], row[0], row[1]))
+    def rows(self) -> List[Row]:
+        """The largest last: that is next to the prompt."""
+        rows = [Row(*flow, *counts) for flow, counts in self._flows.items()]
+        return sorted(rows, key=lambda row: (row.segs or 0, row.retransmits, row.local, row.remote))
 
 
 class TextFlowCounts(FlowCounts):
@@ -40,7 +51,8 @@ class TextFlowCounts(FlowCounts):
         self._output.line("\n%-25s %-25s %11s %10s" % (
             "LADDR:LPORT", "RADDR:RPORT", "RETRANSMITS", "SEGS"))
         for row in self.rows():
-            self._output.line("%-21s <-> %-25s %11d %10d" % row)
+            self._output.line("%-21s <-> %-25s %11d %10s" % (
+                row.local, row.remote, row.retransmits, "-" if row.segs is None else row.segs))
         self._output.flush()
 
 
@@ -48,8 +60,6 @@ class NdjsonFlowCounts(FlowCounts):
     """One object for each flow, ``type`` is ``"flow"``."""
 
     def finish(self) -> None:
-        for local, remote, retransmits, segs in self.rows():
-            self._output.line(encode({
-                "type": "flow", "local": local, "remote": remote,
-                "retransmits": retransmits, "segs": segs}))
+        for row in self.rows():
+            self._output.line(encode(dict(row._asdict(), type="flow")))
         self._output.flush()

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Container, Dict, List, Optional, Set, Type
 
 from ..event import Event
-from ..roots import Roots, cgroups, host_roots
+from ..roots import Roots, cgroup_mounts, host_roots
 from .cgroups import find_paths, joined
 from .containers import Place, place_of, with_runtime
 from .finder import Finder, Patience
@@ -45,7 +45,7 @@ class Lookups:
     ) -> None:
         self._roots = host_roots() if roots is None else roots
         self._wanted = {name for name in ALL if name in names}
-        self._cgroups = cgroups(self._roots)
+        self._cgroups = cgroup_mounts(self._roots)
         # The socket's own cgroup id is right only where there is cgroup v2 alone.
         self._tree = None if self._cgroups.v1 else self._cgroups.tree
         of_owner = self._cgroups.v1 and self._roots.sees_all_cgroups()

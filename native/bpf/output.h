@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The way of a record to the reader: a ring buffer, or where the kernel has none perf buffers. */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+static __u64 last_wakeup_ns;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} perf_events SEC(".maps");
+
+/* Records on their way into a perf buffer, too big for the stack. More than one for each CPU, since a
+ * softirq may come in between, and on older kernels nothing keeps programs from interrupting each
+ * other. */
+#define DRAFTS 4
+
+struct draft {
+	struct tcpretrans_record record;
+	__u64 taken;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DRAFTS);
+	__type(key, __u32);
+	__type(value, struct draft);
+} drafts SEC(".maps");
+
+static __always_inline struct tcpretrans_record *take_draft(void)
+{
+	for (__u32 i = 0; i < DRAFTS; i++) {
+		__u32 place = i;
+		struct draft *draft = bpf_map_lookup_elem(&drafts, &place);
+
+		if (!draft || draft->taken)
+			continue;
+		draft->taken = 1;
+		return &draft->record;
+	}
+	return 0;
+}
+
+static __always_inline struct tcpretrans_record *reserve(void)
+{
+	struct tcpretrans_record *record;
+
+	if (settings.has_ring)
+		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	else
+		record = take_draft();
+	if (record)
+		__builtin_memset(record, 0, sizeof(*record));
+	return record;
+}
+
+/* A record, or a count of why there is none. */
+static __always_inline struct tcpretrans_record *begin(struct tcpretrans_counters *count,
+						       __u8 family, __u32 segs)
+{
+	struct tcpretrans_record *record;
+
+	if (settings.only_family && settings.only_family != family) {
+		ADD(count->filtered, 1);
+		ADD(count->filtered_segs, segs);
+		return 0;
+	}
+	record = reserve();
+	if (!record) {
+		ADD(count->lost, 1);
+		ADD(count->lost_segs, segs);
+		return 0;
+	}
+	record->event.ts_ns = bpf_ktime_get_ns();
+	record->event.segs = segs;
+	return record;
+}
+
+/* Waking the reader costs more than all the rest. So it is woken for the first event after a quiet
+ * while, and then only when much is waiting; what comes in between its timer fetches. Questions
+ * about owners cannot wait for that. */
+static __always_inline bool should_wake(const struct tcpretrans_record *record, bool at_once)
+{
+	const __u32 length = sizeof(*record) + 8;
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u64 now = record->event.ts_ns;
+
+	if (now - last_wakeup_ns < TCPRETRANS_QUIET_NS && !at_once &&
+	    (waiting < settings.wakeup_bytes || waiting - length >= settings.wakeup_bytes))
+		return false;
+	last_wakeup_ns = now;
+	return true;
+}
+
+/* Whether it got into the buffer. */
+static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bool wake_at_once)
+{
+	struct draft *draft;
+	long failed;
+
+	if (settings.has_ring) {
+		/* never the kernel's own choice of waking: mixed with these it loses wake-ups */
+		bpf_ringbuf_submit(record, should_wake(record, wake_at_once) ? BPF_RB_FORCE_WAKEUP :
+									       BPF_RB_NO_WAKEUP);
+		return true;
+	}
+	draft = (struct draft *)record;
+	failed = bpf_perf_event_output(ctx, &perf_events, BPF_F_CURRENT_CPU, record, sizeof(*record));
+	draft->taken = 0;
+	return !failed;
+}
+
+static __always_inline void submit(void *ctx, struct tcpretrans_counters *count,
+				   struct tcpretrans_record *record, bool wake_at_once)
+{
+	__u32 segs = record->event.segs;
+	bool is_failed = record->event.err;
+
+	if (!send(ctx, record, wake_at_once)) {
+		ADD(count->lost, 1);
+		ADD(count->lost_segs, segs);
+		return;
+	}
+	ADD(count->events, 1);
+	ADD(count->segs, segs);
+	if (is_failed)
+		ADD(count->failed, 1);
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reading fields of kernel structs.
+ *
+ * Where the verifier knows the type of a pointer (TYPED: tp_btf) a field is simply loaded; elsewhere
+ * (raw_tp, kprobe) it takes a helper's call. The programs are compiled once for each.
+ */
+#ifndef READING_H
+#define READING_H
+
+#ifdef TYPED
+#define get(from, field)      ((from)->field)
+/* also for fields of which the kernel changed the width */
+#define get_bits(from, field) BPF_CORE_READ_BITFIELD(from, field)
+#define SEC_OF(tracepoint)    SEC("tp_btf/" tracepoint)
+#else
+#define get(from, field)      BPF_CORE_READ(from, field)
+#define get_bits(from, field) BPF_CORE_READ_BITFIELD_PROBED(from, field)
+#define SEC_OF(tracepoint)    SEC("raw_tp/" tracepoint)
+#endif
+
+/* Whether a full socket, of whatever kind, is one of TCP. */
+static __always_inline bool is_tcp(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ_BITFIELD_PROBED(sk, sk_type) == SOCK_STREAM &&
+	       BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+static __always_inline bool is_full(const struct sock_common *common)
+{
+	__u8 state = BPF_CORE_READ(common, skc_state);
+
+	return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
+}
+
+/* The TCP socket, or 0. */
+static __always_inline const struct tcp_sock *tcp_sock_of(const struct sock *sk)
+{
+#ifdef TYPED
+	return bpf_skc_to_tcp_sock((void *)sk);
+#else
+	return is_full(&sk->__sk_common) && is_tcp(sk) ? (const void *)sk : 0;
+#endif
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "attempt.h"
+
+#include <bpf/libbpf.h>
+#include <string.h>
+#include <unistd.h>
+#include "hooks.h"
+#include "rights.h"
+#include "sample.h"
+#include "tracefs.h"
+
+#define DEFAULT_BUFFER_BYTES (4U << 20)
+#define WAKEUP_BYTES         (64U << 10)
+
+static char *log_of(const struct attempt *attempt, int place)
+{
+	return attempt->logs + place * LOG_BYTES;
+}
+
+static bool is_main(const struct attempt *attempt, const struct bpf_program *program)
+{
+	return !strcmp(bpf_program__name(program), attempt->rung->main);
+}
+
+static int explain_load(const struct attempt *attempt, int err, char *log)
+{
+	const struct explain *why = attempt->why;
+
+	if (out_of_descriptors(err))
+		return err; /* the log, if there is one, is not about that */
+	if (log)
+		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
+			       "this sentence with the output of 'uname -r'", explain_verifier(log));
+	if (err == -EPERM && !rights_suffice())
+		return explain(why, err, "loading BPF programs needs root, or CAP_BPF and CAP_PERFMON "
+			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
+	if (err == -EPERM && rights_are_local())
+		return explain(why, err, "the rights held here count only inside a user namespace, and "
+			       "loading BPF programs needs those of the host; run as the host's root, "
+			       "outside of rootless containers");
+	if (err == -EPERM)
+		return explain(why, err, "the kernel forbids loading BPF programs although the rights "
+			       "suffice: a container's seccomp profile, the kernel's lockdown mode or, "
+			       "before Linux 5.11, the limit of locked memory (ulimit -l) forbids it; "
+			       "allow bpf() there, raise the limit, or run on the host");
+	if (err == -ENOMEM)
+		return explain(why, err, "the kernel has no memory for a buffer of %zu bytes; ask for a "
+			       "smaller one or raise the memory limit", attempt->programs->buffer_bytes);
+	return explain(why, -EOPNOTSUPP, "the kernel did not load the BPF programs: %s; please report "
+		       "this with the output of 'uname -r'", strerror(-err));
+}
+
+/* Where the hook of a program in tracefs is, or NULL where it is not wanted there. */
+static const char *record_of(const struct attempt *attempt, const char *program)
+{
+	if (!strcmp(program, "on_retransmit_skb"))
+		return "tcp/tcp_retransmit_skb";
+	if (!strcmp(program, "on_retransmit_synack"))
+		return attempt->settings.synack.skaddr ? "tcp/tcp_retransmit_synack" : NULL;
+	return attempt->settings.set_state.skaddr ? "sock/inet_sock_set_state" : NULL;
+}
+
+static bool is_wanted(const struct attempt *attempt, const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+
+	if (is_main(attempt, program))
+		return true;
+	if (!attempt->btf)
+		return record_of(attempt, name) != NULL;
+	if (!strcmp(name, "sample_socket"))
+		return attempt->opts->btf != NULL;
+	if (attempt->number == TCPRETRANS_ATTACH_KPROBE && strstr(name, "retransmit_skb"))
+		return false;
+	if (attempt->opts->no_owners && !strcmp(name, "find_holders"))
+		return false;
+	return hook_is_possible(name, attempt->btf, attempt->own_btf, &attempt->programs->notes);
+}
+
+static int size_buffer(struct attempt *attempt)
+{
+	struct programs *programs = attempt->programs;
+	struct bpf_map *ring = bpf_object__find_map_by_name(programs->object, "events");
+
+	programs->buffer_bytes = attempt->opts->ring_bytes ?: DEFAULT_BUFFER_BYTES;
+	attempt->settings.wakeup_bytes = programs->buffer_bytes < 2 * WAKEUP_BYTES ?
+						 programs->buffer_bytes / 2 : WAKEUP_BYTES;
+	return attempt->settings.has_ring ? bpf_map__set_max_entries(ring, programs->buffer_bytes) : 0;
+}
+
+/* What a kernel may not know is not made where no program uses it. */
+static void leave_out(struct attempt *attempt, const char *name, bool left_out)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(attempt->programs->object, name);
+
+	if (map && left_out)
+		bpf_map__set_autocreate(map, false);
+}
+
+static void choose_maps(struct attempt *attempt)
+{
+	const struct tcpretrans_settings *settings = &attempt->settings;
+
+	leave_out(attempt, "events", !settings->has_ring);
+	leave_out(attempt, "perf_events", settings->has_ring);
+	leave_out(attempt, "drafts", settings->has_ring);
+	leave_out(attempt, "socket_memories", !settings->has_storage);
+	leave_out(attempt, "owner_memories", !settings->has_storage);
+	leave_out(attempt, "socket_memories_by_address", settings->has_storage);
+	leave_out(attempt, "owner_memories_by_address", settings->has_storage);
+}
+
+static int configure(struct attempt *attempt)
+{
+	struct bpf_object *object = attempt->programs->object;
+	struct bpf_map *map = bpf_object__find_map_by_name(object, TCPRETRANS_SETTINGS);
+	struct bpf_program *program;
+	int place = 0, err = size_buffer(attempt);
+
+	choose_maps(attempt);
+	err = err ?: bpf_map__set_initial_value(map, &attempt->settings, sizeof(attempt->settings));
+	bpf_object__for_each_program(program, object) {
+		err = err ?: bpf_program__set_log_buf(program, log_of(attempt, place), LOG_BYTES);
+		bpf_program__set_autoload(program, !attempt->refused[place] && is_wanted(attempt, program));
+		place++;
+	}
+	return err ? explain_load(attempt, err, NULL) : 0;
+}
+
+/* The program that the kernel refused and said why, or -1. */
+static int refused_program(const struct attempt *attempt)
+{
+	struct bpf_program *program;
+	int place = 0;
+
+	bpf_object__for_each_program(program, attempt->programs->object) {
+		if (bpf_program__autoload(program) && *log_of(attempt, place))
+			return place;
+		place++;
+	}
+	return -1;
+}
+
+static struct bpf_program *program_at(const struct bpf_object *object, int place)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+		if (!place--)
+			return program;
+	return NULL;
+}
+
+static int open_object(struct attempt *attempt)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = attempt->opts->btf);
+	size_t size;
+	const void *bytes = attempt->rung->object(&size);
+
+	memset(attempt->logs, 0, MAX_PROGRAMS * LOG_BYTES);
+	attempt->programs->object = bpf_object__open_mem(bytes, size, &options);
+	if (!attempt->programs->object)
+		return explain(attempt->why, -errno, "the BPF programs cannot be prepared: %s",
+			       strerror(errno));
+	return configure(attempt);
+}
+
+/* Load; without those programs that the kernel refuses, if there is something without them. */
+int load_programs(struct attempt *attempt)
+{
+	struct programs *programs = attempt->programs;
+	const struct notes before = programs->notes;
+	struct notes refusals = {};
+	int err, place;
+
+	for (;;) {
+		programs->notes = before;
+		err = open_object(attempt);
+		if (err)
+			return err;
+		err = bpf_object__load(programs->object);
+		if (!err)
+			break;
+		place = out_of_descriptors(err) ? -1 : refused_program(attempt);
+		if (place < 0 || is_main(attempt, program_at(programs->object, place)))
+			return explain_load(attempt, err, place < 0 ? NULL : log_of(attempt, place));
+		hook_refused(bpf_program__name(program_at(programs->object, place)),
+			     explain_verifier(log_of(attempt, place)), &refusals);
+		attempt->refused[place] = true;
+		bpf_object__close(programs->object);
+		programs->object = NULL;
+	}
+	if (*refusals.text)
+		note(&programs->notes, "%.*s", (int)strlen(refusals.text) - 1, refusals.text);
+	return 0;
+}
+
+static int attach_one(const struct attempt *attempt, struct bpf_program *program, struct bpf_link **link)
+{
+	int fd;
+
+	if (attempt->btf) {
+		*link = bpf_program__attach(program);
+		return *link ? 0 : -errno;
+	}
+	fd = tracefs_open(attempt->events, record_of(attempt, bpf_program__name(program)));
+	if (fd < 0)
+		return fd;
+	*link = bpf_program__attach_perf_event(program, fd);
+	if (*link)
+		return 0;
+	close(fd);
+	return -errno;
+}
+
+static int explain_attach(const struct attempt *attempt, int err)
+{
+	if (out_of_descriptors(err))
+		return err;
+	if (err == -EPERM || err == -EACCES)
+		return explain(attempt->why, -EPERM, "the BPF programs loaded, but the kernel forbids to "
+			       "attach them (%s); run as root, and check kernel.perf_event_paranoid and "
+			       "the container's seccomp profile", strerror(-err));
+	return explain(attempt->why, -EOPNOTSUPP, "the BPF programs loaded, but the kernel did not attach "
+		       "%s: %s%s", attempt->rung->main, strerror(-err),
+		       attempt->number == TCPRETRANS_ATTACH_KPROBE ?
+			       "; it needs CONFIG_KPROBE_EVENTS" : "");
+}
+
+int attach_programs(struct attempt *attempt)
+{
+	struct programs *programs = attempt->programs;
+	struct bpf_program *program;
+	int place = 0, err;
+
+	bpf_object__for_each_program(program, programs->object) {
+		struct bpf_link **link = &programs->links[place++];
+
+		if (!bpf_program__autoload(program))
+			continue;
+		err = attach_one(attempt, program, link);
+		if (err && (is_main(attempt, program) || out_of_descriptors(err)))
+			return explain_attach(attempt, err);
+		if (err)
+			hook_refused(bpf_program__name(program), strerror(-err), &programs->notes);
+		else
+			programs->can.can |= hook_gives(bpf_program__name(program));
+	}
+	return 0;
+}
+
+/* A BTF file is believed only if what is read by it is there. */
+int check_reading(struct attempt *attempt)
+{
+	const struct explain *why = attempt->why;
+	int err;
+
+	if (!attempt->opts->btf)
+		return 0;
+	err = sample_check(programs_map_fd(attempt->programs, "samples"));
+	programs_detach_one(attempt->programs, "sample_socket");
+	if (err == -EINVAL)
+		return explain(why, err, "the BTF file %s is not that of this very kernel: what is read by "
+			       "it is something else; take the one made for this kernel",
+			       attempt->opts->btf);
+	if (err && !out_of_descriptors(err))
+		return explain(why, err, "it cannot be checked whether the BTF file %s is that of this "
+			       "kernel: %s", attempt->opts->btf, strerror(-err));
+	return err;
+}
+
+/* What there is already when tracing begins. */
+int look_around(struct attempt *attempt)
+{
+	int err = programs_go_through(attempt->programs, "look_at_open_socket");
+
+	if (!err)
+		err = programs_find_holders(attempt->programs);
+	if (err && !out_of_descriptors(err)) {
+		hook_refused("look_at_open_socket", strerror(-err), &attempt->programs->notes);
+		attempt->programs->can.can &= ~(uint64_t)TCPRETRANS_CAN_SEED;
+		err = 0;
+	}
+	return err;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "perf.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIN_PAGES 8
+
+/* A sample as our programs make it: a header, the length of what follows, and the record. */
+struct sample {
+	struct perf_event_header header;
+	uint32_t length;
+};
+
+/* Records are read by perf_read(); libbpf wants something to call all the same. */
+static enum bpf_perf_event_ret leave(void *ctx, int cpu, struct perf_event_header *event)
+{
+	(void)ctx, (void)cpu, (void)event;
+	return LIBBPF_PERF_EVENT_CONT;
+}
+
+int perf_open(struct perf *perf, int map_fd, size_t bytes)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_BPF_OUTPUT, .size = sizeof(attr),
+		.sample_type = PERF_SAMPLE_RAW, .sample_period = 1, .wakeup_events = 1,
+	};
+	int cpus = libbpf_num_possible_cpus();
+	size_t pages = MIN_PAGES;
+
+	if (cpus < 1)
+		return cpus;
+	while (2 * pages * cpus * sysconf(_SC_PAGESIZE) <= bytes)
+		pages *= 2;
+	perf->buffers = perf_buffer__new_raw(map_fd, pages, &attr, leave, NULL, NULL);
+	if (!perf->buffers)
+		return -errno;
+	perf->count = perf_buffer__buffer_cnt(perf->buffers);
+	return 0;
+}
+
+int perf_fd(const struct perf *perf)
+{
+	return perf_buffer__epoll_fd(perf->buffers);
+}
+
+/* One CPU's buffer: a page that says how far it is written and read, then the data. */
+struct one {
+	struct perf_event_mmap_page *page;
+	const char *data;
+	uint64_t mask;
+};
+
+static bool get_one(const struct perf *perf, int place, struct one *one)
+{
+	size_t size;
+	void *base;
+
+	if (perf_buffer__buffer(perf->buffers, place, &base, &size))
+		return false; /* a CPU that is not online */
+	one->page = base;
+	one->data = (const char *)base + sysconf(_SC_PAGESIZE);
+	one->mask = size - 1;
+	return true;
+}
+
+/* Copy from what may begin at the end of the data and go on at its start. */
+static void copy_from(const struct one *one, uint64_t at, void *out, size_t size)
+{
+	size_t before_end = one->mask + 1 - (at & one->mask);
+
+	if (before_end > size)
+		before_end = size;
+	memcpy(out, one->data + (at & one->mask), before_end);
+	memcpy((char *)out + before_end, one->data, size - before_end);
+}
+
+static void drop(struct one *one, const struct perf_event_header *header)
+{
+	__atomic_store_n(&one->page->data_tail, one->page->data_tail + header->size, __ATOMIC_RELEASE);
+}
+
+/* The next sample; other kinds of records tell of losses, which the programs count themselves. */
+static bool peek(struct one *one, struct sample *sample)
+{
+	while (one->page->data_tail != __atomic_load_n(&one->page->data_head, __ATOMIC_ACQUIRE)) {
+		copy_from(one, one->page->data_tail, sample, sizeof(*sample));
+		if (sample->header.type == PERF_RECORD_SAMPLE)
+			return true;
+		drop(one, &sample->header);
+	}
+	return false;
+}
+
+bool perf_waiting(const struct perf *perf)
+{
+	struct sample sample;
+	struct one one;
+
+	for (int i = 0; i < perf->count; i++)
+		if (get_one(perf, i, &one) && peek(&one, &sample))
+			return true;
+	return false;
+}
+
+/* The CPU whose next record is the oldest. */
+static bool find_oldest(const struct perf *perf, struct one *oldest, struct sample *sample)
+{
+	uint64_t earliest = UINT64_MAX, time;
+	struct sample next;
+	struct one one;
+
+	for (int i = 0; i < perf->count; i++) {
+		if (!get_one(perf, i, &one) || !peek(&one, &next))
+			continue;
+		copy_from(&one, one.page->data_tail + sizeof(next), &time, sizeof(time));
+		if (time >= earliest)
+			continue;
+		earliest = time;
+		*oldest = one;
+		*sample = next;
+	}
+	return earliest != UINT64_MAX;
+}
+
+int perf_read(struct perf *perf, void *out, size_t size, int n)
+{
+	struct sample sample;
+	struct one one;
+	int copied;
+
+	for (copied = 0; copied < n && find_oldest(perf, &one, &sample); copied++) {
+		if (sample.length < size)
+			return copied ?: -EPROTO;
+		copy_from(&one, one.page->data_tail + sizeof(sample), (char *)out + copied * size, size);
+		drop(&one, &sample.header);
+	}
+	return copied;
+}
+
+void perf_close(struct perf *perf)
+{
+	perf_buffer__free(perf->buffers);
+	perf->buffers = NULL;
+}
