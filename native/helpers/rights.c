@@ -65,6 +65,18 @@ bool rights_are_local(void)
 	return inside != 0 || outside != 0 || count != UINT32_MAX;
 }
 
+/* Its number is fixed (include/linux/proc_ns.h). In doubt it is the first. */
+bool rights_see_all_processes(void)
+{
+	char link[64];
+	ssize_t length = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
+
+	if (length < 0)
+		return true;
+	link[length] = '\0';
+	return !strcmp(link, "pid:[4026531836]");
+}
+
 static int get_capabilities(struct capabilities *now)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

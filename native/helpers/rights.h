@@ -13,6 +13,9 @@ bool rights_suffice(void);
 /* Whether they count only inside a user namespace, as for root in a rootless container. */
 bool rights_are_local(void);
 
+/* Whether this process is in the first pid namespace, so that iterators show it all processes. */
+bool rights_see_all_processes(void);
+
 /* The capabilities without which this kernel refuses what a tracer does once it runs; tried, not
  * concluded from its version. */
 uint64_t rights_lasting(void);

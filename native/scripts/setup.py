@@ -67,6 +67,7 @@ NEEDS = [
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
     Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
     Need("full", "crun", command("crun"), "crun", "crun"),
+    Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 

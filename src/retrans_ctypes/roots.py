@@ -44,14 +44,12 @@ class Roots(NamedTuple):
 
     def are_the_hosts(self) -> bool:
         """Whether the files here are the host's, as far as can be told; not those of a container."""
-        if self.host:
-            return True
+        if self.host or not self.pids_are_the_kernels():
+            return self.host != ""
         try:
-            if not os.path.samefile(os.path.join(self.proc, "1/root"), "/"):
-                return False
-        except OSError:
-            pass  # not for us to know
-        return self.pids_are_the_kernels() and self.sees_all_cgroups()
+            return os.path.samefile(os.path.join(self.proc, "1/root"), "/")
+        except OSError:  # not for us to know
+            return self.sees_all_cgroups()
 
 
 def _is_kernel_thread(stat: str) -> bool:

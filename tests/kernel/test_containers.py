@@ -131,7 +131,7 @@ def same_numbers(said: Told, lab: Lab) -> None:
     assert said.outside["netns"] == said.inside["netns"] == lab.client.inode
     assert said.outside["cgroup_id"] == 1 and said.inside["cgroup_id"] not in (None, 1)
     own = said.rows[lab.client.inode]
-    assert own["kernel"] == own["delivered"] and own["exact"]
+    assert own["kernel"] == own["delivered"] and own["unexplained"] == 0
 
 
 def test_in_a_container_names_are_unknown(lab: Lab, nothing_left_behind: None) -> None:
@@ -153,7 +153,7 @@ def test_in_a_debug_container_the_host_is_read(lab: Lab, nothing_left_behind: No
         assert event["user"] == "root"
     assert (said.outside["cgroup"], said.inside["cgroup"]) == ("/", "/" + GROUP)
     row = said.rows[lab.server.inode]
-    assert row["kernel"] == row["delivered"] > 0 and row["exact"]
+    assert row["kernel"] == row["delivered"] > 0 and row["unexplained"] == 0
 
 
 def test_the_hosts_processes_with_another_root_folder(lab: Lab, nothing_left_behind: None) -> None:
@@ -168,3 +168,12 @@ def test_the_hosts_processes_with_another_root_folder(lab: Lab, nothing_left_beh
     assert code == 0, err
     event = [one for one in map(json.loads, out) if one.get("dport") == OUTSIDE][-1]
     assert event["owner_pid"] == pid and event["cmdline"].endswith(" %d" % OUTSIDE)
+
+
+def test_what_a_pid_namespace_costs_is_told(nothing_left_behind: None) -> None:
+    """Iterators show the processes in there only."""
+    alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    for before, told in ((alone, True), ([], False)):
+        code, _, err = commands.run(before + commands.module("-v", "--duration", "0.2"))
+        assert code == 0, err
+        assert any(line.startswith("holders: in a pid namespace") for line in err) is told

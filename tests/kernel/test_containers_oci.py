@@ -41,7 +41,7 @@ def test_with_the_hosts_pids(lab: Lab, nothing_left_behind: None) -> None:
     pid, event, row, _ = trace(lab, capabilities=WHOLE, host_pids=True)
     assert event["owner_pid"] == event["netns_pid"] == pid and event["cmdline"].endswith(" %d" % PORT)
     assert event["user"] is None
-    assert row["exact"]
+    assert row["unexplained"] == 0
 
 
 @pytest.mark.parametrize("host_pids", [True, False])
@@ -49,13 +49,13 @@ def test_with_the_hosts_root_folder(lab: Lab, nothing_left_behind: None, host_pi
     pid, event, row, _ = trace(lab, capabilities=WHOLE, host_pids=host_pids, host=True)
     assert event["owner_pid"] == event["netns_pid"] == pid and event["cmdline"].endswith(" %d" % PORT)
     assert (event["user"], event["cgroup"]) == ("root", "/")
-    assert row["exact"]
+    assert row["unexplained"] == 0
 
 
 def test_dropping_rights_in_there(lab: Lab, nothing_left_behind: None) -> None:
     pid, event, row, _ = trace(lab, "--user", "65534:65534", host_pids=True, host=True,
                                capabilities=WHOLE + ["CAP_SETUID", "CAP_SETGID"])
-    assert event["owner_pid"] == pid and event["cmdline"].endswith(" %d" % PORT) and row["exact"]
+    assert event["owner_pid"] == pid and event["cmdline"].endswith(" %d" % PORT) and row["unexplained"] == 0
 
 
 def test_no_capabilities(nothing_left_behind: None) -> None:

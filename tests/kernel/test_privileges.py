@@ -52,11 +52,10 @@ def python_for(before: List[str]) -> str:
 
 
 class Seen(NamedTuple):
-    """What a run told of one retransmit, and of its namespace."""
+    """What a run told of one retransmit, and at its end."""
 
     event: Dict[str, Any]
-    ledger: Dict[str, Any]
-    row: Dict[str, Any]
+    last: Dict[str, Any]
     err: List[str]
     status: Dict[str, str]
     pid: int
@@ -67,7 +66,7 @@ def status_of(pid: int) -> Dict[str, str]:
         return dict((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
 
 
-def trace(stage: Stage, lab: Lab, port: int, *arguments: str, before: Optional[List[str]] = None,
+def run(stage: Stage, lab: Lab, port: int, *arguments: str, before: Optional[List[str]] = None,
           python: Optional[str] = None) -> Seen:
     """Run it beside a process of root's that lives in its own network namespace before and while."""
     environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
@@ -85,35 +84,38 @@ def trace(stage: Stage, lab: Lab, port: int, *arguments: str, before: Optional[L
         pid = other.pid
     records = [json.loads(line) for line in out]
     event = [one for one in records if one.get("dport") == port][-1]  # names may take a moment
-    rows = {row["netns"]: row for row in records[-1]["namespaces"]}
-    return Seen(event, records[-1], rows[lab.client.inode], err, status, pid)
+    return Seen(event, records[-1], err, status, pid)
+
+
+def rows(seen: Seen) -> Dict[int, Dict[str, Any]]:
+    return {row["netns"]: row for row in seen.last["namespaces"]}
 
 
 def check(seen: Seen, lab: Lab, **expected: Any) -> None:
     """What never changes, and what is `expected` of the rest."""
-    event = seen.event
+    event, row = seen.event, rows(seen)[lab.client.inode]
     assert (event["owner_pid"], event["uid"], event["netns"]) == (seen.pid, 0, lab.client.inode)
     assert event["owner_comm"].startswith("python")
     got = {"cmdline": (event["cmdline"] or "").rpartition(" ")[2] == str(event["dport"]),
-           "netns_pid": event["netns_pid"], "kernel": seen.row["kernel"]}
-    assert got == dict({"cmdline": True, "netns_pid": seen.pid, "kernel": seen.row["delivered"]}, **expected)
-    assert seen.row["exact"] is (got["kernel"] is not None)
+           "netns_pid": event["netns_pid"], "kernel": row["kernel"]}
+    assert got == dict({"cmdline": True, "netns_pid": seen.pid, "kernel": row["delivered"]}, **expected)
+    assert row["unexplained"] == (None if got["kernel"] is None else 0)
 
 
 def test_as_root(stage: Stage, lab: Lab) -> None:
-    check(trace(stage, lab, 4101), lab)
+    check(run(stage, lab, 4101), lab)
 
 
 def test_two_capabilities(stage: Stage, lab: Lab) -> None:
     """Events, owners and command lines are whole. Whose namespace it is, and its counter, stays closed."""
-    seen = trace(stage, lab, 4102, before=as_user(NOBODY, TRACING))
+    seen = run(stage, lab, 4102, before=as_user(NOBODY, TRACING))
     check(seen, lab, netns_pid=None, kernel=None)
     assert "kernel counter unreadable in " in seen.err[-1]
 
 
 def test_with_ptrace_rights_the_ledger_is_whole(stage: Stage, lab: Lab) -> None:
     """/proc/PID/net shows the counters of a namespace that may not be entered."""
-    check(trace(stage, lab, 4103, before=as_user(NOBODY, TRACING + (SYS_PTRACE,))), lab)
+    check(run(stage, lab, 4103, before=as_user(NOBODY, TRACING + (SYS_PTRACE,))), lab)
 
 
 def test_file_capabilities(stage: Stage, lab: Lab) -> None:
@@ -122,7 +124,7 @@ def test_file_capabilities(stage: Stage, lab: Lab) -> None:
     shutil.copy(stage.python, python)
     done = subprocess.run(["setcap", "cap_bpf,cap_perfmon,cap_sys_ptrace+ep", python])
     assert done.returncode == 0
-    check(trace(stage, lab, 4104, before=as_user(NOBODY, ()), python=python), lab)
+    check(run(stage, lab, 4104, before=as_user(NOBODY, ()), python=python), lab)
 
 
 @pytest.mark.parametrize("held", [(BPF,), (PERFMON,), (SYS_PTRACE,)])
@@ -142,20 +144,31 @@ def gave_up_everything(seen: Seen, uid: int, gid: int) -> None:
 
 def test_root_becomes_nobody(stage: Stage, lab: Lab) -> None:
     """All but the pid in the namespace goes on as before: events, owners, command lines, the ledger."""
-    seen = trace(stage, lab, 4105, "--user", "nobody")
+    seen = run(stage, lab, 4105, "--user", "nobody")
     gave_up_everything(seen, *pwd.getpwnam("nobody")[2:4])
     check(seen, lab, netns_pid=None)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("way", ["tp_btf", "raw_tp", "tp"])
+@pytest.mark.parametrize("buffer", ["ring", "perf"])
+def test_each_way_goes_on_after_the_drop(stage: Stage, lab: Lab, way: str, buffer: str) -> None:
+    before = ["unshare", "--mount", "/bin/sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$0" "$@"']
+    seen = run(stage, lab, 4112, "--user", "nobody", "--attach", way, "--buffer", buffer, before=before)
+    gave_up_everything(seen, *pwd.getpwnam("nobody")[2:4])
+    assert seen.event["owner_pid"] == seen.pid
+    assert way == "tp" or rows(seen)[lab.client.inode]["unexplained"] == 0
+
+
 def test_a_user_without_an_entry(stage: Stage, lab: Lab) -> None:
-    seen = trace(stage, lab, 4106, "--user", "54321:54322")
+    seen = run(stage, lab, 4106, "--user", "54321:54322")
     gave_up_everything(seen, 54321, 54322)
     check(seen, lab, netns_pid=None)
 
 
 def test_a_user_drops_its_own_capabilities(stage: Stage, lab: Lab) -> None:
     """That takes no right to become somebody. The ledger keeps what could be read before."""
-    seen = trace(stage, lab, 4107, "--user", "%d:%d" % (NOBODY, NOBODY),
+    seen = run(stage, lab, 4107, "--user", "%d:%d" % (NOBODY, NOBODY),
                  before=as_user(NOBODY, TRACING + (SYS_PTRACE,)))
     for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         assert int(seen.status[kind], 16) == 0, kind
