@@ -1,6 +1,7 @@
 """The kernel's own RetransSegs, in each network namespace that can be reached."""
 
 import os
+import stat
 from typing import Callable, Dict, Iterator, NamedTuple, Optional
 
 from .mounts import mounts
@@ -118,9 +119,11 @@ class KernelCounters:
 
 def _inode(path: str) -> Optional[int]:
     try:
-        return os.stat(path).st_ino
+        found = os.stat(path)
     except OSError:  # the process ended, or is not ours to look at
         return None
+    # of what is not ours to look at, Linux 5.10 shows the folder instead
+    return found.st_ino if stat.S_ISREG(found.st_mode) else None
 
 
 def _looked_at(way: _Way, inode: int) -> Optional[Reading]:

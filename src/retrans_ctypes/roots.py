@@ -30,9 +30,11 @@ class Roots(NamedTuple):
             return True
         for process in (os.path.join(self.proc, "1"), self.own):
             try:
-                return os.readlink(os.path.join(process, "ns/pid")) == _FIRST_PID_NAMESPACE
+                link = os.readlink(os.path.join(process, "ns/pid"))
             except OSError:
                 continue  # of process 1 only root may know
+            if link:  # some kernels give an empty one instead of refusing
+                return link == _FIRST_PID_NAMESPACE
         return False
 
     def sees_all_cgroups(self) -> bool:

@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, NamedTuple
 
+import pytest
 from lab import commands
 from lab.knocking import knocker
 from lab.link import CLIENT4, DEAD4, Lab
@@ -144,6 +145,7 @@ def test_in_a_container_names_are_unknown(lab: Lab, nothing_left_behind: None) -
     assert row["delivered"] > 0 and row["kernel"] is None and not row["exact"]
 
 
+@pytest.mark.full
 def test_in_a_debug_container_the_host_is_read(lab: Lab, nothing_left_behind: None) -> None:
     """Names and counters are those of the host, of processes outside and inside."""
     said = told(lab, DEBUG)
@@ -156,6 +158,7 @@ def test_in_a_debug_container_the_host_is_read(lab: Lab, nothing_left_behind: No
     assert row["kernel"] == row["delivered"] > 0 and row["unexplained"] == 0
 
 
+@pytest.mark.full
 def test_the_hosts_processes_with_another_root_folder(lab: Lab, nothing_left_behind: None) -> None:
     """As with `docker run --pid=host`: pids are the host's, so command lines are known."""
     argv = ["unshare", "--mount", "--cgroup"] + commands.module("--json", "--duration", "3")

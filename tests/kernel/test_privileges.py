@@ -102,6 +102,7 @@ def check(seen: Seen, lab: Lab, **expected: Any) -> None:
     assert row["unexplained"] == (None if got["kernel"] is None else 0)
 
 
+@pytest.mark.full
 def test_as_root(stage: Stage, lab: Lab) -> None:
     check(run(stage, lab, 4101), lab)
 
@@ -118,6 +119,7 @@ def test_with_ptrace_rights_the_ledger_is_whole(stage: Stage, lab: Lab) -> None:
     check(run(stage, lab, 4103, before=as_user(NOBODY, TRACING + (SYS_PTRACE,))), lab)
 
 
+@pytest.mark.full
 def test_file_capabilities(stage: Stage, lab: Lab) -> None:
     """setcap on a copy of the interpreter, as docs/privileges.md has it."""
     python = os.path.join(stage.folder, "python3")
@@ -160,12 +162,14 @@ def test_each_way_goes_on_after_the_drop(stage: Stage, lab: Lab, way: str, buffe
     assert way == "tp" or rows(seen)[lab.client.inode]["unexplained"] == 0
 
 
+@pytest.mark.full
 def test_a_user_without_an_entry(stage: Stage, lab: Lab) -> None:
     seen = run(stage, lab, 4106, "--user", "54321:54322")
     gave_up_everything(seen, 54321, 54322)
     check(seen, lab, netns_pid=None)
 
 
+@pytest.mark.full
 def test_a_user_drops_its_own_capabilities(stage: Stage, lab: Lab) -> None:
     """That takes no right to become somebody. The ledger keeps what could be read before."""
     seen = run(stage, lab, 4107, "--user", "%d:%d" % (NOBODY, NOBODY),
@@ -175,6 +179,7 @@ def test_a_user_drops_its_own_capabilities(stage: Stage, lab: Lab) -> None:
     check(seen, lab, netns_pid=None)
 
 
+@pytest.mark.full
 def test_a_namespace_made_later_is_unreadable(stage: Stage, lab: Lab) -> None:
     """Its events are seen, and the ledger says what it cannot say."""
     environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
@@ -193,6 +198,7 @@ def test_a_namespace_made_later_is_unreadable(stage: Stage, lab: Lab) -> None:
     assert "kernel counter unreadable in " in err[-1]
 
 
+@pytest.mark.full
 def test_no_namespace_is_kept_alive(stage: Stage, nothing_left_behind: None) -> None:
     """When its last user has gone it goes, and with it the other end of its link."""
     argv = commands.module("--user", "nobody", python=stage.python)
@@ -205,6 +211,7 @@ def test_no_namespace_is_kept_alive(stage: Stage, nothing_left_behind: None) -> 
             child.wait_for(lambda: lab.device not in lab.server.run(["ip", "-brief", "link"]), "end of a namespace", 10)
 
 
+@pytest.mark.full
 def test_modules_that_the_user_may_not_read(stage: Stage, lab: Lab) -> None:
     """Nothing is imported any more after the drop, neither of ours nor of Python's."""
     os.chmod(stage.folder, 0o700)

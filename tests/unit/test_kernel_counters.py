@@ -90,6 +90,14 @@ def test_processes_that_end_meanwhile(proc: Any) -> None:
     assert len(read_all(reader([]), proc)) == 2
 
 
+def test_kernels_that_show_a_folder_instead_of_refusing(proc: Any) -> None:
+    """Its number is no namespace's; for /proc/PID/ns/net of others Linux 5.10 does that."""
+    snmp(proc, "300", 5)
+    (proc / "300" / "ns" / "net").unlink()
+    (proc / "300" / "ns" / "net").mkdir()
+    assert list(read_all(refuse, proc)) == [inode(proc / "1/ns/net")]
+
+
 def test_no_descriptor_is_left_open(proc: Any) -> None:
     before = len(os.listdir("/proc/self/fd"))
     read_all(reader([]), proc)
