@@ -117,7 +117,7 @@ struct tcpretrans_field {
 typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *ctx);
 
 /* Load and attach the programs. 0, or -errno with a sentence in opts->error:
- * -EPERM (rights), -EOPNOTSUPP (kernel without BTF or tracepoint), -EINVAL (options), -ENOMEM ... */
+ * -EPERM (rights), -EOPNOTSUPP (no way of attaching works here), -EINVAL (options), -ENOMEM ... */
 TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out);
 
 /* Fill `capabilities`, of which the caller knows `size` bytes. */

@@ -82,6 +82,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (!record)
 		return 0;
 	record->event.err = err;
+	record->event.known |= TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
 	record->event.skipped_segs = skipped;
 	fill_retransmit(&record->event, sk, tp, skb);
 	record->event.reason = reason_of(tp, skb, memory, record->event.ts_ns);
@@ -121,7 +122,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	event->seq = BPF_CORE_READ(treq, snt_isn);
 	event->end_seq = event->seq + 1;
 	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
-	event->known |= TCPRETRANS_KNOWN_SNDBUF;
+	event->known |= TCPRETRANS_KNOWN_SNDBUF | TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
 	finish(ctx, count, record, sk);
 	return 0;
 }
@@ -144,7 +145,6 @@ int on_call_retransmit_skb(struct pt_regs *ctx)
 {
 	const struct sock *sk = (const void *)argument(ctx, 0);
 	const struct sk_buff *skb = (const void *)argument(ctx, 1);
-	const struct tcp_skb_cb *cb = (const void *)skb->cb;
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct socket_memory *memory = remember(sk);
 	struct tcpretrans_record *record;
@@ -153,7 +153,7 @@ int on_call_retransmit_skb(struct pt_regs *ctx)
 
 	if (!count)
 		return 0;
-	record = begin(count, ip_version(&sk->__sk_common), get(cb, tcp_gso_segs));
+	record = begin(count, ip_version(&sk->__sk_common), 0);
 	if (!record)
 		return 0;
 	event = &record->event;

@@ -1,18 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "attempt.h"
 
-#include <bpf/libbpf.h>
+#include <bpf/bpf.h>
 #include <string.h>
+#include <unistd.h>
 #include "kernel_btf.h"
 #include "netns.h"
 #include "rights.h"
 #include "tracefs.h"
 
+/* 0 or -errno; -EINVAL: the kernel does not know them. */
+static int make_ring(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, NULL, 0, 0, sysconf(_SC_PAGESIZE), NULL);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 int ask_buffer(struct attempt *attempt)
 {
 	uint32_t wish = attempt->opts->buffer;
-	bool missing = wish != TCPRETRANS_BUFFER_PERF &&
-		       libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0;
+	int err = make_ring();
+	bool missing = wish != TCPRETRANS_BUFFER_PERF && err == -EINVAL;
+
+	if (err == -EPERM)
+		return explain_forbidden(attempt->why, err);
 
 	if (missing && wish == TCPRETRANS_BUFFER_RING)
 		return explain(attempt->why, -EOPNOTSUPP, "this kernel has no BPF ring buffer (Linux 5.8); "

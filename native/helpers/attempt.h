@@ -37,6 +37,7 @@ struct attempt {
 	char events[PATH_MAX];    /* of tracefs */
 	char *logs;               /* LOG_BYTES for each program */
 	bool refused[MAX_PROGRAMS];
+	bool all_log;             /* programs that load leave a log too */
 	const struct explain *why;
 };
 
@@ -44,6 +45,9 @@ static inline bool out_of_descriptors(int err)
 {
 	return err == -EMFILE || err == -ENFILE;
 }
+
+/* Why the kernel forbids bpf(). Returns -EPERM where more rights are needed, else -EACCES. */
+int explain_forbidden(const struct explain *why, int err);
 
 /* Find out what this kernel offers for this way, and fill the settings. 0, or -errno with a sentence. */
 int ask_buffer(struct attempt *attempt);

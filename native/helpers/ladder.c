@@ -3,6 +3,7 @@
 
 #include <bpf/btf.h>
 #include <stdlib.h>
+#include <string.h>
 #include "attempt.h"
 #include "tcpretrans.skel.h"
 
@@ -14,9 +15,9 @@ static const struct rung rungs[] = {
 	[TCPRETRANS_ATTACH_RAW_TP] = { "raw_tp", untyped_bpf__elf_bytes, "on_retransmit_skb",
 		TCPRETRANS_CAN_LEDGER | TCPRETRANS_CAN_REASON, ~0ULL },
 	[TCPRETRANS_ATTACH_TP] = { "tp", tracefs_bpf__elf_bytes, "on_retransmit_skb",
-		0, TCPRETRANS_KNOWN_OWNER },
+		0, TCPRETRANS_KNOWN_OWNER | TCPRETRANS_KNOWN_SENT },
 	[TCPRETRANS_ATTACH_KPROBE] = { "kprobe", untyped_bpf__elf_bytes, "on_call_retransmit_skb",
-		TCPRETRANS_CAN_REASON, ~0ULL },
+		TCPRETRANS_CAN_REASON, ~(uint64_t)(TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS) },
 };
 
 static int try_rung(struct programs *programs, const struct tcpretrans_opts *opts, uint32_t number,
@@ -49,11 +50,20 @@ static bool is_hopeless(int err)
 	return err != -EOPNOTSUPP && err != -EACCES;
 }
 
+/* None of the ways works: the sentence about the first, and about the one that needs the least. */
+static int explain_all(const struct explain *why, int err, const char *first, const char *last)
+{
+	if (!strcmp(first, last))
+		return explain(why, err, "%s", first);
+	return explain(why, err, "%s; and without type information: %s", first, last);
+}
+
 int ladder_climb(struct programs *programs, const struct tcpretrans_opts *opts,
 		 const struct explain *why)
 {
 	char reasons[TCPRETRANS_ATTACH_TP + 1][REASON_BYTES] = {};
 	uint32_t first = opts->btf ? TCPRETRANS_ATTACH_RAW_TP : TCPRETRANS_ATTACH_TP_BTF;
+	bool forbidden = false;
 	int err = 0;
 
 	if (opts->attach)
@@ -67,10 +77,10 @@ int ladder_climb(struct programs *programs, const struct tcpretrans_opts *opts,
 			return 0;
 		if (is_hopeless(err))
 			return explain(why, err, "%s", reasons[number]);
+		forbidden = forbidden || err == -EACCES;
 		programs_free(programs);
 		programs->notes = climbed;
 		note(&programs->notes, "%s: %s", rungs[number].name, reasons[number]);
 	}
-	return explain(why, err, "%s; and without type information: %s", reasons[first],
-		       reasons[TCPRETRANS_ATTACH_TP]);
+	return explain_all(why, forbidden ? -EACCES : err, reasons[first], reasons[TCPRETRANS_ATTACH_TP]);
 }

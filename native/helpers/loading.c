@@ -11,6 +11,7 @@
 
 #define DEFAULT_BUFFER_BYTES (4U << 20)
 #define WAKEUP_BYTES         (64U << 10)
+#define LOG_STATS            4 /* BPF_LOG_STATS, include/linux/bpf_verifier.h */
 
 static char *log_of(const struct attempt *attempt, int place)
 {
@@ -22,6 +23,21 @@ static bool is_main(const struct attempt *attempt, const struct bpf_program *pro
 	return !strcmp(bpf_program__name(program), attempt->rung->main);
 }
 
+int explain_forbidden(const struct explain *why, int err)
+{
+	if (!rights_suffice())
+		return explain(why, err, "loading BPF programs needs root, or CAP_BPF and CAP_PERFMON "
+			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
+	if (rights_are_local())
+		return explain(why, err, "the rights held here count only inside a user namespace, and "
+			       "loading BPF programs needs those of the host; run as the host's root, "
+			       "outside of rootless containers");
+	return explain(why, -EACCES, "the kernel forbids loading BPF programs although the rights "
+		       "suffice: a container's seccomp profile, the kernel's lockdown mode or, "
+		       "before Linux 5.11, the limit of locked memory (ulimit -l) forbids it; "
+		       "allow bpf() there, raise the limit, or run on the host");
+}
+
 static int explain_load(const struct attempt *attempt, int err, char *log)
 {
 	const struct explain *why = attempt->why;
@@ -31,18 +47,8 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 	if (log)
 		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
 			       "this sentence with the output of 'uname -r'", explain_verifier(log));
-	if (err == -EPERM && !rights_suffice())
-		return explain(why, err, "loading BPF programs needs root, or CAP_BPF and CAP_PERFMON "
-			       "(CAP_SYS_ADMIN before Linux 5.8); run as root or with sudo");
-	if (err == -EPERM && rights_are_local())
-		return explain(why, err, "the rights held here count only inside a user namespace, and "
-			       "loading BPF programs needs those of the host; run as the host's root, "
-			       "outside of rootless containers");
 	if (err == -EPERM)
-		return explain(why, err, "the kernel forbids loading BPF programs although the rights "
-			       "suffice: a container's seccomp profile, the kernel's lockdown mode or, "
-			       "before Linux 5.11, the limit of locked memory (ulimit -l) forbids it; "
-			       "allow bpf() there, raise the limit, or run on the host");
+		return explain_forbidden(why, err);
 	if (err == -ENOMEM)
 		return explain(why, err, "the kernel has no memory for a buffer of %zu bytes; ask for a "
 			       "smaller one or raise the memory limit", attempt->programs->buffer_bytes);
@@ -121,20 +127,21 @@ static int configure(struct attempt *attempt)
 	err = err ?: bpf_map__set_initial_value(map, &attempt->settings, sizeof(attempt->settings));
 	bpf_object__for_each_program(program, object) {
 		err = err ?: bpf_program__set_log_buf(program, log_of(attempt, place), LOG_BYTES);
+		err = err ?: bpf_program__set_log_level(program, attempt->all_log ? LOG_STATS : 0);
 		bpf_program__set_autoload(program, !attempt->refused[place] && is_wanted(attempt, program));
 		place++;
 	}
 	return err ? explain_load(attempt, err, NULL) : 0;
 }
 
-/* The program that the kernel refused and said why, or -1. */
+/* The program that the kernel refused: the one with a log, or where all have one that without. Or -1. */
 static int refused_program(const struct attempt *attempt)
 {
 	struct bpf_program *program;
 	int place = 0;
 
 	bpf_object__for_each_program(program, attempt->programs->object) {
-		if (bpf_program__autoload(program) && *log_of(attempt, place))
+		if (bpf_program__autoload(program) && !*log_of(attempt, place) == attempt->all_log)
 			return place;
 		place++;
 	}
@@ -165,31 +172,46 @@ static int open_object(struct attempt *attempt)
 	return configure(attempt);
 }
 
+/* About an attempt to load that failed: 0 where another one, with what is left, may not. */
+static int give_up(struct attempt *attempt, int err, struct notes *refusals)
+{
+	bool about_limits = out_of_descriptors(err) || err == -ENOMEM;
+	int place = about_limits ? -1 : refused_program(attempt);
+	char *log = place < 0 ? "" : log_of(attempt, place);
+
+	if (place < 0 && !about_limits && !attempt->all_log) {
+		attempt->all_log = true;
+	} else if (place < 0 || is_main(attempt, program_at(attempt->programs->object, place))) {
+		return explain_load(attempt, err, *log ? log : NULL);
+	} else {
+		hook_refused(bpf_program__name(program_at(attempt->programs->object, place)),
+			     *log ? explain_verifier(log) : strerror(-err), refusals);
+		attempt->refused[place] = true;
+		attempt->all_log = false;
+	}
+	bpf_object__close(attempt->programs->object);
+	attempt->programs->object = NULL;
+	return 0;
+}
+
 /* Load; without those programs that the kernel refuses, if there is something without them. */
 int load_programs(struct attempt *attempt)
 {
 	struct programs *programs = attempt->programs;
 	const struct notes before = programs->notes;
 	struct notes refusals = {};
-	int err, place;
+	int err, given_up;
 
-	for (;;) {
+	do {
 		programs->notes = before;
 		err = open_object(attempt);
 		if (err)
 			return err;
 		err = bpf_object__load(programs->object);
-		if (!err)
-			break;
-		place = out_of_descriptors(err) ? -1 : refused_program(attempt);
-		if (place < 0 || is_main(attempt, program_at(programs->object, place)))
-			return explain_load(attempt, err, place < 0 ? NULL : log_of(attempt, place));
-		hook_refused(bpf_program__name(program_at(programs->object, place)),
-			     explain_verifier(log_of(attempt, place)), &refusals);
-		attempt->refused[place] = true;
-		bpf_object__close(programs->object);
-		programs->object = NULL;
-	}
+		given_up = err ? give_up(attempt, err, &refusals) : 0;
+		if (given_up)
+			return given_up;
+	} while (err);
 	if (*refusals.text)
 		note(&programs->notes, "%.*s", (int)strlen(refusals.text) - 1, refusals.text);
 	return 0;
@@ -218,7 +240,7 @@ static int explain_attach(const struct attempt *attempt, int err)
 	if (out_of_descriptors(err))
 		return err;
 	if (err == -EPERM || err == -EACCES)
-		return explain(attempt->why, -EPERM, "the BPF programs loaded, but the kernel forbids to "
+		return explain(attempt->why, -EACCES, "the BPF programs loaded, but the kernel forbids to "
 			       "attach them (%s); run as root, and check kernel.perf_event_paranoid and "
 			       "the container's seccomp profile", strerror(-err));
 	return explain(attempt->why, -EOPNOTSUPP, "the BPF programs loaded, but the kernel did not attach "

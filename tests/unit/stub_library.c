@@ -52,7 +52,7 @@ static struct tcpretrans_event make(struct tcpretrans *tracer)
 {
 	return (struct tcpretrans_event){
 		.ts_ns = 1000 + tracer->made++,
-		.known = TCPRETRANS_KNOWN_NETNS,
+		.known = TCPRETRANS_KNOWN_NETNS | TCPRETRANS_KNOWN_SENT,
 		.netns = tracer->opts.family,
 		.uid = 7,
 		.mark = tracer->opts.ring_bytes,
