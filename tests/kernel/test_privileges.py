@@ -32,7 +32,7 @@ class Stage(NamedTuple):
 def stage(nothing_left_behind: None) -> Iterator[Stage]:
     with open_folder() as folder:
         copy_package(folder)
-        yield Stage(folder, python_for(as_user(NOBODY, ())))
+        yield Stage(folder, interpreters.started_by(as_user(NOBODY, ()), folder))
 
 
 def as_user(user: int, capabilities: Any) -> List[str]:
@@ -40,15 +40,6 @@ def as_user(user: int, capabilities: Any) -> List[str]:
     listed = ",".join("+cap_%d" % one for one in capabilities) or "-all"
     return ["setpriv", "--reuid=%d" % user, "--regid=%d" % user, "--clear-groups",
             "--inh-caps=" + listed, "--ambient-caps=" + listed, "--"]
-
-
-def python_for(before: List[str]) -> str:
-    """An interpreter outside of root's own folders."""
-    for interpreter in reversed(interpreters.found()):
-        tried = subprocess.run(before + [interpreter.path, "-c", "pass"], cwd="/", stderr=subprocess.DEVNULL)
-        if tried.returncode == 0:
-            return interpreter.path
-    raise AssertionError("no Python here that user nobody may run; install the package python3")
 
 
 class Seen(NamedTuple):

@@ -48,6 +48,16 @@ def found() -> List[Interpreter]:
     return sorted(seen.values())
 
 
+def started_by(before: List[str], folder: str) -> str:
+    """The newest one that runs behind `before`, such as setpriv's words for another user."""
+    for interpreter in reversed(found()):
+        tried = subprocess.run(before + [interpreter.path, "-c", "pass"], cwd=folder,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if tried.returncode == 0:
+            return interpreter.path
+    raise AssertionError("no Python here that this user may run; install the package python3")
+
+
 def oldest_missing(interpreters: List[Interpreter]) -> bool:
     """Neither 3.6 nor 3.7 is there: nothing shows that the package still runs on old hosts."""
     return not any(interpreter.version[:2] in ((3, 6), (3, 7)) for interpreter in interpreters)
