@@ -76,6 +76,8 @@ static bool is_wanted(const struct attempt *attempt, const struct bpf_program *p
 		return record_of(attempt, name) != NULL;
 	if (!strcmp(name, "sample_socket"))
 		return attempt->opts->btf != NULL;
+	if (!strcmp(name, "on_outer_call"))
+		return attempt->number == TCPRETRANS_ATTACH_KPROBE;
 	if (attempt->number == TCPRETRANS_ATTACH_KPROBE && strstr(name, "retransmit_skb"))
 		return false;
 	if (attempt->opts->no_owners && !strcmp(name, "find_holders"))
@@ -110,6 +112,8 @@ static void choose_maps(struct attempt *attempt)
 	leave_out(attempt, "events", !settings->has_ring);
 	leave_out(attempt, "perf_events", settings->has_ring);
 	leave_out(attempt, "drafts", settings->has_ring);
+	leave_out(attempt, "calls", attempt->number != TCPRETRANS_ATTACH_KPROBE);
+	leave_out(attempt, "samples", !attempt->opts->btf);
 	leave_out(attempt, "socket_memories", !settings->has_storage);
 	leave_out(attempt, "owner_memories", !settings->has_storage);
 	leave_out(attempt, "socket_memories_by_address", settings->has_storage);

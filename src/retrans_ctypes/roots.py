@@ -74,23 +74,23 @@ def host_roots(host: str = "/host") -> Roots:
 
 
 class CgroupMounts(NamedTuple):
-    """``tree``: where cgroup v2 is mounted, None where it is not, or not so that paths can be told.
-    ``above``: what goes before a path in there. ``v1``: whether v1 controllers are in use too."""
+    """``tree``: where cgroup v2 is mounted. ``above``: what goes before a path in there, None where
+    that cannot be told. ``v1``: whether v1 controllers are in use too."""
 
     tree: Optional[str]
-    above: str
+    above: Optional[str]
     v1: bool
 
 
 def cgroup_mounts(roots: Roots) -> CgroupMounts:
     """What the mount table says about cgroups."""
-    found = CgroupMounts(None, "", False)
+    found = CgroupMounts(None, None, False)
     for mount in mounts(os.path.join(roots.own, "mountinfo")):
         if not (mount.folder + "/").startswith(roots.host + "/"):
             continue  # in a debug container: the container's own
         if mount.kind == "cgroup2":
             above = _above(mount, roots)
-            if found.tree is None and above is not None:
+            if found.tree is None or found.above is None and above is not None:
                 found = found._replace(tree=mount.folder, above=above)
         elif mount.kind == "cgroup" and "name=" not in mount.options:
             found = found._replace(v1=True)

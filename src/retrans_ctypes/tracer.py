@@ -102,6 +102,11 @@ class Tracer:
         library = _library.load()
         return "%s, %s" % (library.version, library.path)
 
+    @staticmethod
+    def library_path() -> str:
+        """Where the native library must be. Raises LibraryError if that cannot be told."""
+        return _library.library_path()
+
     def __enter__(self) -> "Tracer":
         return self
 

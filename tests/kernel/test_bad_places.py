@@ -47,12 +47,8 @@ def good_library() -> bytes:
         return library.read()
 
 
-def python_for_nobody(tree: str) -> str:
-    return interpreters.started_by(AS_NOBODY, tree)
-
-
 def test_not_root(tree: str) -> None:
-    code, _, err = run_copy(tree, before=AS_NOBODY, python=python_for_nobody(tree))
+    code, _, err = run_copy(tree, before=AS_NOBODY, python=interpreters.anybodys())
     assert code == RIGHTS
     commands.one_sentence(err, "root", "CAP_BPF")
 
@@ -67,13 +63,13 @@ def test_two_capabilities_are_enough(tree: str) -> None:
     """What the sentence about missing rights asks for is all it takes, for any user."""
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                  "--inh-caps=" + BPF_AND_PERFMON, "--ambient-caps=" + BPF_AND_PERFMON, "--"]
-    code, out, err = run_copy(tree, "--duration", "0.3", before=as_nobody, python=python_for_nobody(tree))
+    code, out, err = run_copy(tree, "--duration", "0.3", before=as_nobody, python=interpreters.anybodys())
     assert code == 0, err
     assert out[0].startswith(commands.BANNER)
 
 
 def test_demo_not_root(tree: str) -> None:
-    code, _, err = run_copy(tree, "demo", before=AS_NOBODY, python=python_for_nobody(tree))
+    code, _, err = run_copy(tree, "demo", before=AS_NOBODY, python=interpreters.anybodys())
     assert code == RIGHTS
     commands.one_sentence(err, "root")
 

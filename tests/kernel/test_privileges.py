@@ -32,7 +32,7 @@ class Stage(NamedTuple):
 def stage(nothing_left_behind: None) -> Iterator[Stage]:
     with open_folder() as folder:
         copy_package(folder)
-        yield Stage(folder, interpreters.started_by(as_user(NOBODY, ()), folder))
+        yield Stage(folder, interpreters.anybodys())
 
 
 def as_user(user: int, capabilities: Any) -> List[str]:

@@ -2,6 +2,7 @@
 import glob
 import os
 import subprocess
+from functools import lru_cache
 from typing import Dict, List, NamedTuple, Tuple
 
 OLDEST = (3, 6)
@@ -48,14 +49,14 @@ def found() -> List[Interpreter]:
     return sorted(seen.values())
 
 
-def started_by(before: List[str], folder: str) -> str:
-    """The newest one that runs behind `before`, such as setpriv's words for another user."""
+@lru_cache()
+def anybodys() -> str:
+    """The newest one outside of root's own folders, for other users and for containers."""
     for interpreter in reversed(found()):
-        tried = subprocess.run(before + [interpreter.path, "-c", "pass"], cwd=folder,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if tried.returncode == 0:
+        folders = [interpreter.path[:at] or "/" for at, letter in enumerate(interpreter.path) if letter == "/"]
+        if all(os.stat(folder).st_mode & 0o001 for folder in folders):
             return interpreter.path
-    raise AssertionError("no Python here that this user may run; install the package python3")
+    raise AssertionError("no Python here that every user may run; install the package python3")
 
 
 def oldest_missing(interpreters: List[Interpreter]) -> bool:

@@ -3,11 +3,11 @@
 import argparse
 import math
 import os
-from typing import Any, NoReturn, Optional
+from typing import Any, Dict, NoReturn, Optional
 
 from ..errors import UsageError
 from ..sinks.output import Output
-from .exits import epilog
+from .exits import EXIT_CODES, epilog
 
 _PACKAGE = __name__.rpartition(".cli.")[0]
 
@@ -15,10 +15,12 @@ _PACKAGE = __name__.rpartition(".cli.")[0]
 class Parser(argparse.ArgumentParser):
     """Names the program as it was started, explains the exit codes, and writes as sinks do."""
 
-    def __init__(self, command: str, description: str) -> None:
+    def __init__(
+        self, command: str, description: str, exit_codes: Dict[int, str] = EXIT_CODES,
+    ) -> None:
         super().__init__(
             prog="python3 -m %s %s" % (_PACKAGE, command), description=description,
-            epilog=epilog(), formatter_class=argparse.RawDescriptionHelpFormatter)
+            epilog=epilog(exit_codes), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
         command = " ".join(word for word in self.prog.split() if not word.startswith("["))

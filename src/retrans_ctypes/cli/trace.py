@@ -117,7 +117,8 @@ def make_sink(
 
 def parser() -> argparse.ArgumentParser:
     result = Parser("[trace]", "Trace every TCP retransmission of this host.\n\n"
-                               "The other command, 'demo', makes some retransmits to look at.")
+                               "Other commands: 'demo' makes some retransmits to look at; 'doctor' tells\n"
+                               "whether one can trace here, how well, and what would make it better.")
     result.add_argument("-s", "--sequence", action="store_true", help="show sequence numbers")
     family = result.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=4,

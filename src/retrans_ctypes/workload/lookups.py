@@ -45,10 +45,11 @@ class Lookups:
     ) -> None:
         self._roots = host_roots() if roots is None else roots
         self._wanted = {name for name in ALL if name in names}
-        self._cgroups = cgroup_mounts(self._roots)
+        mounts = cgroup_mounts(self._roots)
+        self._above = mounts.above or ""
         # The socket's own cgroup id is right only where there is cgroup v2 alone.
-        self._tree = None if self._cgroups.v1 else self._cgroups.tree
-        of_owner = self._cgroups.v1 and self._roots.sees_all_cgroups()
+        self._tree = None if mounts.v1 or mounts.above is None else mounts.tree
+        of_owner = mounts.v1 and self._roots.sees_all_cgroups()
         self._from_process = {"cmdline"} | (PLACE_NAMES if of_owner else set())
         self._pids_match = self._roots.pids_are_the_kernels()
         self._hosts_files = self._roots.are_the_hosts()
@@ -135,8 +136,7 @@ class Lookups:
 
     def _find_places(self, ids: Set[int]) -> Dict[int, Place]:
         assert self._tree is not None
-        above = self._cgroups.above
-        return {number: with_runtime(place_of(joined(above, path)), self._roots.tasks)
+        return {number: with_runtime(place_of(joined(self._above, path)), self._roots.tasks)
                 for number, path in find_paths(self._tree, ids).items()}
 
     def _find_pods(self, uids: Set[str]) -> Dict[str, Pod]:
