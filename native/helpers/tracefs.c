@@ -29,7 +29,7 @@ int tracefs_find(char *events, size_t size, const struct explain *why)
 	}
 	if (closed)
 		return explain(why, -EACCES, "tracefs is mounted, but closed to this user; run as root, or "
-			       "have it opened (mount -o remount,mode=755 /sys/kernel/tracing)");
+			       "have it opened (mount -o remount,gid=GROUP,mode=750 /sys/kernel/tracing)");
 	return explain(why, -EOPNOTSUPP, "no tracefs is mounted; mount it "
 		       "(mount -t tracefs tracefs /sys/kernel/tracing), or in a container give it the "
 		       "host's");

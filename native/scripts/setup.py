@@ -75,6 +75,7 @@ NEEDS = [
     Need("portable", "binutils for aarch64", command("aarch64-linux-gnu-objcopy"),
          "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
+    Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
     Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
     Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
     Need("vm", "busybox", command("busybox"), "busybox-static", "busybox"),
@@ -87,6 +88,8 @@ NEEDS = [
     Need("full", "glibc for aarch64", there("/usr/aarch64-linux-gnu/lib/libc.so.6"),
          "libc6-arm64-cross", "glibc-aarch64-linux-gnu"),
     Need("full", "musl", there("/lib/ld-musl-x86_64.so.1"), "musl", "musl-libc"),
+    Need("full", "crun", command("crun"), "crun", "crun"),
+    Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 

@@ -87,6 +87,10 @@ class Library:
             self._native.tcpretrans_close(handle)
             raise
 
+    def lasting_rights(self) -> int:
+        """The capabilities, as bits, that a tracer needs on this kernel once it is open."""
+        return _lasting_rights(self._native)
+
     def kernel_segs(self, netns_fd: int) -> Reading:
         """RetransSegs of an open namespace. Raises OSError where this thread may not enter it."""
         return _kernel_segs(self._native, None, netns_fd)
@@ -169,6 +173,16 @@ class NativeTracer:
         """As Library.kernel_segs; before, the programs look at each socket that is open there."""
         return _kernel_segs(self._native, self._open_handle(), netns_fd)
 
+    def drop_rights(self, uid: int, gid: int) -> int:
+        """Become that user, and return the capabilities, as bits, that had to be kept."""
+        self._open_handle()
+        kept = _lasting_rights(self._native)
+        code = -self._native.tcpretrans_drop_rights(uid, gid)
+        if code:
+            reason = _NOT_DROPPED.get(code, os.strerror(code))
+            raise from_errno(code, "cannot become user %d with group %d: %s" % (uid, gid, reason))
+        return kept
+
     def netns_counts(self) -> List[NetnsCount]:
         room = 0
         while True:  # until no namespace was added between the two calls
@@ -187,6 +201,19 @@ class NativeTracer:
         handle, self._handle = self._handle, None
         if handle is not None:
             self._native.tcpretrans_close(handle)
+
+
+_NOT_DROPPED = {
+    errno.EPERM: "that takes CAP_SETUID and CAP_SETGID; run as root, or as that user from the start",
+    errno.EINVAL: "there is no such user in this user namespace; give one of this container's",
+    errno.EBUSY: "this process has other threads, which would keep their rights; do it before they start",
+    errno.ENOTRECOVERABLE: "the kernel would let it become root again",
+}
+
+
+def _lasting_rights(native: CDLL) -> int:
+    bits: int = native.tcpretrans_lasting_rights()
+    return bits
 
 
 def _kernel_segs(native: CDLL, handle: Optional[Handle], netns_fd: int) -> Reading:

@@ -147,6 +147,16 @@ const char *tcpretrans_notes(const struct tcpretrans *tracer)
 	return tracer->notes;
 }
 
+int tcpretrans_drop_rights(uint32_t uid, uint32_t gid)
+{
+	return uid == 0 ? -(int)gid : 0;
+}
+
+uint64_t tcpretrans_lasting_rights(void)
+{
+	return 1ULL << 39;
+}
+
 int tcpretrans_fd(const struct tcpretrans *tracer)
 {
 	return tracer->pipe[0];

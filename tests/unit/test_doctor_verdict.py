@@ -291,3 +291,13 @@ def test_an_empty_place(tmp_path: Any) -> None:
     told = examine(root=empty.path("none"), roots=roots, tracer=FakeTracer)
     assert told.failures == {} and told.verdict.level == "degraded"
     assert len(shown(told, 80)) <= 35
+
+
+def test_what_dropping_rights_leaves_is_told(host: MadeUpHost, stub: Any, use_library: Any) -> None:
+    use_library(stub())
+    report = examined(host)
+    assert report.rights is not None and report.rights.kept == ("CAP_BPF",)
+    assert any("'trace --user' keeps CAP_BPF" in row.text for row in rows(report) if row.name == "rights")
+    use_library("/nowhere.so")
+    report = examined(host)
+    assert report.rights is not None and report.rights.kept is None and "rights" not in report.failures

@@ -3,8 +3,9 @@
 import os
 from typing import Any, Callable, Dict, NamedTuple, Optional, TypeVar
 
+from ..errors import LibraryError
+from ..roots import Roots, host_roots
 from ..tracer import Tracer
-from ..workload.roots import Roots, host_roots
 from . import kernel
 from .attempts import Attempts, attempts
 from .guards import Guards, guards
@@ -68,6 +69,13 @@ def _utf8(value: Any) -> Any:
     return value
 
 
+def _kept(tracer: Any) -> Any:
+    try:
+        return tracer.lasting_rights()
+    except LibraryError:  # which is told elsewhere
+        return None
+
+
 def examine(
     given_btf: Optional[str] = None, root: str = "", roots: Optional[Roots] = None,
     tracer: Any = Tracer,
@@ -87,7 +95,7 @@ def examine(
         library=safely("library", library),
         attempts=safely("attempts", lambda: attempts(tracer, given_btf)),
         btf=safely("btf", lambda: kernel.btf(root, given_btf)),
-        rights=safely("rights", lambda: rights(os.geteuid(), root)),
+        rights=safely("rights", lambda: rights(os.geteuid(), root)._replace(kept=_kept(tracer))),
         surroundings=safely("surroundings", lambda: surroundings(places, os.environ, root)),
         cgroups=safely("cgroups", lambda: cgroups(places)),
         settings=safely("settings", lambda: kernel.settings(root)),

@@ -26,6 +26,8 @@ class Rights(NamedTuple):
     """Whether this is inside a user namespace, where capabilities do not count for BPF."""
     seccomp: Optional[str]
     """``filter``: somebody, such as a container engine, forbids some system calls."""
+    kept: Optional[Tuple[str, ...]] = None
+    """What ``trace --user`` cannot drop on this kernel; None where the library cannot be asked."""
 
     def holds(self, name: str) -> Optional[bool]:
         return None if self.held is None else name in self.held

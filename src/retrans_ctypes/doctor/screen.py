@@ -86,6 +86,9 @@ def _rights(fact: Rights) -> Tuple[str, str]:
                      + " ".join(fact.unheard_of))
     if fact.user_namespace:
         parts.append("inside a user namespace, where they do not count")
+    if fact.kept:
+        parts.append("'trace --user' keeps %s: without, this kernel refuses every bpf() call"
+                     % " ".join(fact.kept))
     if fact.seccomp not in (None, "none"):
         parts.append("a seccomp filter forbids some system calls")
     if fact.user_namespace or fact.may_trace() is False:

@@ -4,7 +4,7 @@ import os
 from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..workload.cgroups import place_from_lines
-from ..workload.roots import Roots, cgroup_mounts
+from ..roots import Roots, cgroup_mounts
 from .reading import read
 
 # Numbers of the first namespaces: include/linux/proc_ns.h. Those of mnt and net are fixed since
@@ -116,7 +116,7 @@ def cgroups(roots: Roots) -> Cgroups:
               (False, False): "none"}[mounts.tree is not None, mounts.v1]
     whole = roots.sees_all_cgroups()
     told_by = None
-    if layout == "v2" and (whole or roots.host):
+    if layout == "v2" and mounts.above is not None:
         told_by = "socket"
     elif mounts.v1 and whole and roots.pids_are_the_kernels():
         told_by = "owner"
