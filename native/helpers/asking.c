@@ -135,9 +135,11 @@ int ask_tracefs(struct attempt *attempt)
 	err = ask_record(attempt, "tcp/tcp_retransmit_skb", &settings->skb);
 	if (out_of_descriptors(err))
 		return err;
+	if (err == -EACCES || err == -EPERM)
+		return tracefs_explain_closed(attempt->why);
 	if (err)
 		return explain(attempt->why, -EOPNOTSUPP, "%s/tcp/tcp_retransmit_skb/format: %s; Linux 4.15 "
-			       "or later is needed, and the right to read that file", attempt->events,
+			       "or later is needed", attempt->events,
 			       err == -EPROTO ? "it lacks fields" : strerror(-err));
 	if (ask_record(attempt, "tcp/tcp_retransmit_synack", &settings->synack))
 		settings->synack.skaddr = 0;

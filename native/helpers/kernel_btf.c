@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool kernel_btf_has_member(const struct btf *btf, const char *struct_name, const char *member)
@@ -36,12 +37,24 @@ static bool describes_kernel(const struct btf *btf)
 	return kernel_btf_has_member(btf, "sock", "__sk_common") && kernel_btf_has_member(btf, "tcp_sock", "total_retrans");
 }
 
+/* One could wait for ever to open what is no regular file. */
+static bool is_something_else(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && !S_ISREG(status.st_mode);
+}
+
 static int load_file(const char *path, struct btf **btf, const struct explain *why)
 {
 	int err;
 
-	*btf = btf__parse(path, NULL);
-	err = *btf ? 0 : -errno;
+	if (is_something_else(path)) {
+		err = -EINVAL;
+	} else {
+		*btf = btf__parse(path, NULL);
+		err = *btf ? 0 : -errno;
+	}
 	if (err == -EMFILE || err == -ENFILE)
 		return err;
 	if (err == -ENOENT || err == -EACCES || err == -ENOTDIR)

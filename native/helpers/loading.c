@@ -53,6 +53,9 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 	if (log && (rights_are_locked_down() || lacks_reading(log)))
 		return explain(why, -EOPNOTSUPP, "the kernel is locked down (confidentiality), so that no "
 			       "BPF program may read its memory; boot it with lockdown=integrity or without");
+	if (log && attempt->opts->btf && strstr(log, "CO-RE relocation"))
+		return explain(why, -EINVAL, "the BTF file %s is not that of this very kernel, or not all of "
+			       "it: %s", attempt->opts->btf, explain_verifier(log));
 	if (log)
 		return explain(why, -EOPNOTSUPP, "this kernel refuses a BPF program: %s; please report "
 			       "this sentence with the output of 'uname -r'", explain_verifier(log));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,20 +17,39 @@ static const char *const PLACES[] = {
 	"/host/sys/kernel/tracing", "/host/sys/kernel/debug/tracing",
 };
 
+int tracefs_explain_closed(const struct explain *why)
+{
+	return explain(why, -EACCES, "tracefs is mounted, but closed to this user; run as root, or have it "
+		       "opened for a group that this user is in "
+		       "(mount -o remount,mode=750,gid=GROUP /sys/kernel/tracing)");
+}
+
+/* 0 or -errno. Unlike access() it counts the capabilities that this process has. */
+static int try_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 int tracefs_find(char *events, size_t size, const struct explain *why)
 {
-	int closed = 0;
+	bool closed = false;
 
 	for (size_t i = 0; i < sizeof(PLACES) / sizeof(*PLACES); i++) {
+		int err;
+
 		snprintf(events, size, "%s/events", PLACES[i]);
-		if (!access(events, R_OK | X_OK))
-			return 0;
-		if (errno == EACCES || errno == EPERM)
-			closed = 1;
+		err = try_folder(events);
+		if (!err || err == -EMFILE || err == -ENFILE)
+			return err;
+		closed = closed || err == -EACCES || err == -EPERM;
 	}
 	if (closed)
-		return explain(why, -EACCES, "tracefs is mounted, but closed to this user; run as root, or "
-			       "have it opened (mount -o remount,gid=GROUP,mode=750 /sys/kernel/tracing)");
+		return tracefs_explain_closed(why);
 	return explain(why, -EOPNOTSUPP, "no tracefs is mounted; mount it "
 		       "(mount -t tracefs tracefs /sys/kernel/tracing), or in a container give it the "
 		       "host's");

@@ -10,6 +10,9 @@
  * 0, or -errno with a sentence. Nothing is ever mounted. */
 int tracefs_find(char *events, size_t size, const struct explain *why);
 
+/* It may not be read. Returns -EACCES. */
+int tracefs_explain_closed(const struct explain *why);
+
 /* One field of a tracepoint's record. */
 struct tracefs_field {
 	const char *name;

@@ -7,7 +7,7 @@ import time
 from typing import Any, Callable, List
 
 import pytest
-from lab import commands
+from lab import commands, ways
 from lab.link import V4, Lab
 from lab.load import Load, run
 from lab.traffic import connecting
@@ -178,12 +178,17 @@ def test_ctrl_c_raises_keyboard_interrupt_at_once(nothing_left_behind: None, wai
     assert (code, errors) == (0, [])
 
 
-def test_a_killed_tracer_leaves_nothing_attached(nothing_left_behind: None) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("way", ways.TYPED + ways.TRACEFS, ids=lambda way: way.name)
+def test_every_end_leaves_nothing_attached(nothing_left_behind: None, way: ways.Way, number: int) -> None:
     """The fixture compares `bpftool prog` and `bpftool link` before and after."""
-    with commands.Child(commands.module()) as child:
+    command = commands.module("--attach", way.attach, "--buffer", way.buffer)
+    if way.attach == "tp":
+        command = ways.shell("mount -t tracefs tracefs " + ways.TRACING) + command
+    with commands.Child(command) as child:
         child.wait_tracing()
-        child.interrupt(signal.SIGKILL)
-        assert child.end()[0] == -signal.SIGKILL
+        child.interrupt(number)
+        assert child.end()[0] == (-number if number == signal.SIGKILL else 0)
 
 
 def test_stop_ends_run_although_events_keep_coming(lab: Lab, tracer: Any) -> None:
