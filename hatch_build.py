@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What hatchling cannot know: the native library in the wheel, the pinned sources in the sdist."""
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from typing import Any, Dict, List
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "retrans_ctypes"
+MACHINES = {"Advanced Micro Devices X86-64": "x86_64", "AArch64": "aarch64"}
 
 
 class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -33,8 +33,10 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             ["make", "-C", self.native(), "PYTHON=" + sys.executable] + list(arguments), env=environment)
 
     def add_library(self, version: str, build_data: Dict[str, Any]) -> None:
-        self.make("all")
-        library = self.native("build", "libtcpretrans.so")
+        """PORTABLE in the environment: the library of `make portable` for that target."""
+        target = os.environ.get("PORTABLE", "")
+        self.make("all", "PORTABLE=" + target)
+        library = self.native("build", *(["portable", target] if target else []), "libtcpretrans.so")
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-" + platform_tag(library)
         if version == "editable":
@@ -61,13 +63,18 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         return output.split("\n")[:-1]
 
 
+def readelf(what: str, library: str) -> str:
+    return subprocess.check_output(
+        ["readelf", "--wide", what, library], universal_newlines=True, env=dict(os.environ, LC_ALL="C"))
+
+
 def platform_tag(library: str) -> str:
-    """The wheel tag that the library's newest glibc symbol allows."""
-    versions = subprocess.check_output(
-        ["readelf", "--wide", "--version-info", library], universal_newlines=True)
+    """The wheel tag that the library's machine, C library and newest glibc symbol allow."""
+    machine = MACHINES[re.findall(r"Machine: +(.*\S)", readelf("--file-header", library))[0]]
+    if "[libc.musl-" in readelf("--dynamic", library):
+        return "musllinux_1_2_" + machine
     newest = max(tuple(int(n) for n in version.split("."))
-                 for version in re.findall(r"\bGLIBC_([0-9.]+)", versions))
-    machine = platform.machine()
+                 for version in re.findall(r"\bGLIBC_([0-9.]+)", readelf("--version-info", library)))
     if newest <= (2, 17):
         return "manylinux_2_17_{0}.manylinux2014_{0}".format(machine)
     return "manylinux_{}_{}_{}".format(newest[0], newest[1], machine)

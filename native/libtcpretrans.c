@@ -13,6 +13,7 @@
 #include "helpers/netns.h"
 #include "helpers/owners.h"
 #include "helpers/programs.h"
+#include "helpers/rights.h"
 #include "helpers/waiter.h"
 
 #define TEXT_OF(x) #x
@@ -287,6 +288,16 @@ static void settle(void *programs)
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
 	return netns_read(netns_fd, tracer ? settle : NULL, tracer ? &tracer->programs : NULL, segs, cookie);
+}
+
+int tcpretrans_drop_rights(uint32_t uid, uint32_t gid)
+{
+	return rights_drop(uid, gid);
+}
+
+uint64_t tcpretrans_lasting_rights(void)
+{
+	return rights_lasting();
 }
 
 int tcpretrans_fd(const struct tcpretrans *tracer)

@@ -117,7 +117,7 @@ struct tcpretrans_field {
 typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *ctx);
 
 /* Load and attach the programs. 0, or -errno with a sentence in opts->error:
- * -EPERM (rights), -EOPNOTSUPP (kernel without BTF or tracepoint), -EINVAL (options), -ENOMEM ... */
+ * -EPERM (rights), -EOPNOTSUPP (no way of attaching works here), -EINVAL (options), -ENOMEM ... */
 TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out);
 
 /* Fill `capabilities`, of which the caller knows `size` bytes. */
@@ -159,6 +159,19 @@ TCPRETRANS_API int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans
  * could not come back, because the rights were taken away meanwhile. */
 TCPRETRANS_API int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs,
 					  uint64_t *cookie);
+
+/* Give up, for good, what a tracer that is open does not need any more: become `uid` and `gid`, with no
+ * further groups and with no capability but those of tcpretrans_lasting_rights(); no program run from
+ * here gets any back (no_new_privs). The process must have one thread only (-EBUSY), since others
+ * would keep theirs. Namespaces other than the process's own can then be visited no more. After any
+ * other failure (-EPERM: no right to become that user) what was given up is not known: end then. */
+TCPRETRANS_API int tcpretrans_drop_rights(uint32_t uid, uint32_t gid);
+
+/* The capabilities that a tracer needs on this kernel once it is open, a bit for each number: none, or
+ * CAP_BPF where the kernel refuses every bpf() call without it (unprivileged_bpf_disabled before Linux
+ * 6.0; CAP_SYS_ADMIN where there is no CAP_BPF). Tries, so the calling thread's capabilities are out of
+ * effect for a moment. */
+TCPRETRANS_API uint64_t tcpretrans_lasting_rights(void);
 
 /* A descriptor for select, poll or epoll: readable when there may be something to drain. It may
  * also wake for nothing; calling tcpretrans_poll(tracer, 0) tells, and makes it unreadable again.

@@ -50,7 +50,7 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_SOCK_COOKIE = 1 << 1,
 	TCPRETRANS_KNOWN_NETNS       = 1 << 2,
 	TCPRETRANS_KNOWN_UID         = 1 << 3,
-	TCPRETRANS_KNOWN_SNDBUF      = 1 << 4, /* seq, end_seq, len, segs and tcp_flags */
+	TCPRETRANS_KNOWN_SNDBUF      = 1 << 4, /* seq, end_seq, len and tcp_flags */
 	TCPRETRANS_KNOWN_SOCK        = 1 << 5, /* snd_una, total_retrans, mark, ifindex and the state of
 						* congestion control and timers */
 	TCPRETRANS_KNOWN_BYTES       = 1 << 6, /* bytes_sent, bytes_retrans, dsack_dups and reord_seen */
@@ -59,6 +59,8 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_OWNER       = 1 << 9, /* owner_pid and owner_comm */
 	TCPRETRANS_KNOWN_SHARED      = 1 << 10, /* owner_shared; may be known where no owner is */
 	TCPRETRANS_KNOWN_RTT         = 1 << 11, /* srtt_us and rttvar_us: once there was a round trip */
+	TCPRETRANS_KNOWN_SENT        = 1 << 12, /* err: the transmission is over */
+	TCPRETRANS_KNOWN_SEGS        = 1 << 13, /* segs and skipped_segs */
 };
 
 struct tcpretrans_event {

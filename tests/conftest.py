@@ -31,6 +31,9 @@ def pytest_collection_modifyitems(items: List[Any]) -> None:
     for item in items:
         if item.get_closest_marker("full"):
             item.add_marker(pytest.mark.skip(reason="long; RETRANS_TEST_FULL=1 runs it"))
+    if any(item.path.name == "test_matrix.py" for item in items):
+        summary.warn("WITHOUT THE KERNEL MATRIX: only Linux {} was tested; `make -C native test FULL=1` or "
+                     "`make -C native vmtest` tests others".format(os.uname().release))
 
 
 def pytest_report_header() -> str:

@@ -18,10 +18,11 @@ static __always_inline bool fits(__u64 jiffies, __u64 now_ms, __u64 hz)
 	return off < expected / 50 + 2 * hz;
 }
 
-/* 0 where no rate fits. */
+/* 0 where no rate fits, or several: some minutes after the start, when that half wraps, all do. */
 static __always_inline __u32 hz(void)
 {
 	__u64 jiffies, now_ms;
+	bool at_1000, at_300, at_250, at_100;
 
 	if (known_hz)
 		return known_hz;
@@ -29,8 +30,12 @@ static __always_inline __u32 hz(void)
 		return 0;
 	jiffies = bpf_jiffies64();
 	now_ms = bpf_ktime_get_ns() / 1000000;
-	known_hz = fits(jiffies, now_ms, 1000) ? 1000 : fits(jiffies, now_ms, 300) ? 300 :
-		   fits(jiffies, now_ms, 250) ? 250 : fits(jiffies, now_ms, 100) ? 100 : 0;
+	at_1000 = fits(jiffies, now_ms, 1000);
+	at_300 = fits(jiffies, now_ms, 300);
+	at_250 = fits(jiffies, now_ms, 250);
+	at_100 = fits(jiffies, now_ms, 100);
+	if (at_1000 + at_300 + at_250 + at_100 == 1)
+		known_hz = at_1000 ? 1000 : at_300 ? 300 : at_250 ? 250 : 100;
 	return known_hz;
 }
 

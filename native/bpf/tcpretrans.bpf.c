@@ -82,6 +82,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	if (!record)
 		return 0;
 	record->event.err = err;
+	record->event.known |= TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
 	record->event.skipped_segs = skipped;
 	fill_retransmit(&record->event, sk, tp, skb);
 	record->event.reason = reason_of(tp, skb, memory, record->event.ts_ns);
@@ -121,7 +122,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	event->seq = BPF_CORE_READ(treq, snt_isn);
 	event->end_seq = event->seq + 1;
 	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
-	event->known |= TCPRETRANS_KNOWN_SNDBUF;
+	event->known |= TCPRETRANS_KNOWN_SNDBUF | TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
 	finish(ctx, count, record, sk);
 	return 0;
 }
@@ -137,14 +138,50 @@ static __always_inline __u64 argument(struct pt_regs *regs, int n)
 	return n ? BPF_CORE_READ(arm64, regs[1]) : BPF_CORE_READ(arm64, regs[0]);
 }
 
+/* A call of tcp_retransmit_skb() that is under way: it is the same retransmit once more when that calls
+ * __tcp_retransmit_skb(), where the compiler left a call. */
+struct call {
+	__u64 skb;
+	__u64 began_ns;
+	__u32 total;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+static __always_inline struct call this_call(const struct sock *sk, const struct sk_buff *skb)
+{
+	return (struct call){ .skb = (unsigned long)skb, .began_ns = bpf_ktime_get_ns(),
+			      .total = BPF_CORE_READ((const struct tcp_sock *)sk, total_retrans) };
+}
+
+static __always_inline void note_call(const struct sock *sk, const struct sk_buff *skb)
+{
+	struct call call = this_call(sk, skb);
+	__u64 address = (unsigned long)sk;
+
+	bpf_map_update_elem(&calls, &address, &call, 0);
+}
+
+static __always_inline bool is_noted(const struct sock *sk, const struct sk_buff *skb)
+{
+	struct call now = this_call(sk, skb), *call;
+	__u64 address = (unsigned long)sk;
+
+	call = bpf_map_lookup_elem(&calls, &address);
+	return call && call->skb == now.skb && call->total == now.total &&
+	       now.began_ns - call->began_ns < AT_ONCE_NS;
+}
+
 /* For kernels without the tracepoint: the function is about to be called, so what it will do is not
  * known. The buffer still has its old time. */
-SEC("kprobe/__tcp_retransmit_skb")
-int on_call_retransmit_skb(struct pt_regs *ctx)
+static __always_inline int report_call(void *ctx, const struct sock *sk, const struct sk_buff *skb)
 {
-	const struct sock *sk = (const void *)argument(ctx, 0);
-	const struct sk_buff *skb = (const void *)argument(ctx, 1);
-	const struct tcp_skb_cb *cb = (const void *)skb->cb;
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct socket_memory *memory = remember(sk);
 	struct tcpretrans_record *record;
@@ -153,7 +190,7 @@ int on_call_retransmit_skb(struct pt_regs *ctx)
 
 	if (!count)
 		return 0;
-	record = begin(count, ip_version(&sk->__sk_common), get(cb, tcp_gso_segs));
+	record = begin(count, ip_version(&sk->__sk_common), 0);
 	if (!record)
 		return 0;
 	event = &record->event;
@@ -166,6 +203,28 @@ int on_call_retransmit_skb(struct pt_regs *ctx)
 	}
 	finish(ctx, count, record, sk);
 	return 0;
+}
+
+/* All but tail loss probes come through here, */
+SEC("kprobe/tcp_retransmit_skb")
+int on_outer_call(struct pt_regs *ctx)
+{
+	const struct sock *sk = (const void *)argument(ctx, 0);
+	const struct sk_buff *skb = (const void *)argument(ctx, 1);
+
+	report_call(ctx, sk, skb);
+	note_call(sk, skb);
+	return 0;
+}
+
+/* and these come only here. */
+SEC("kprobe/__tcp_retransmit_skb")
+int on_call_retransmit_skb(struct pt_regs *ctx)
+{
+	const struct sock *sk = (const void *)argument(ctx, 0);
+	const struct sk_buff *skb = (const void *)argument(ctx, 1);
+
+	return is_noted(sk, skb) ? 0 : report_call(ctx, sk, skb);
 }
 
 SEC_OF("inet_sock_set_state")

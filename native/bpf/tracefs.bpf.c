@@ -100,6 +100,7 @@ int on_retransmit_skb(void *ctx)
 	event->dport = VALUE(__u16, ctx, settings.skb.dport);
 	event->state = VALUE(__u32, ctx, settings.skb.state);
 	event->err = VALUE(__s32, ctx, settings.skb.err);
+	event->known |= TCPRETRANS_KNOWN_SENT;
 	if (event->state == TCP_SYN_SENT)
 		event->reason = TCPRETRANS_REASON_SYN;
 	find_opener(event, VALUE(__u64, ctx, settings.skb.skaddr));
@@ -123,6 +124,7 @@ int on_retransmit_synack(void *ctx)
 	event->sport = VALUE(__u16, ctx, settings.synack.sport);
 	event->dport = VALUE(__u16, ctx, settings.synack.dport);
 	event->state = TCP_NEW_SYN_RECV;
+	event->known |= TCPRETRANS_KNOWN_SENT;
 	find_opener(event, VALUE(__u64, ctx, settings.synack.skaddr));
 	submit(ctx, count, record, false);
 	return 0;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "kernel_btf.h"
 #include "netns.h"
+#include "rights.h"
 #include "tracefs.h"
 
 /* 0 or -errno; -EINVAL: the kernel does not know them. */
@@ -74,6 +75,10 @@ static void note_limits(struct attempt *attempt)
 	if (!settings->has_netns_cookie)
 		note(notes, "cookie: network namespaces have no cookies here (Linux 5.14), so one with the "
 		     "inode of an earlier one is taken for that");
+	if (!rights_see_all_processes() && !attempt->opts->no_owners)
+		note(notes, "holders: in a pid namespace of its own, as in a container, a tracer is shown "
+		     "the open files of the processes in there only, so that owners of older sockets "
+		     "outside are unknown; start it with the host's pids (--pid=host)");
 	if (!kernel_btf_has_member(attempt->btf, "tcp_sock", "bytes_sent") ||
 	    !kernel_btf_has_member(attempt->btf, "tcp_sock", "reord_seen"))
 		attempt->programs->can.known &= ~(uint64_t)TCPRETRANS_KNOWN_BYTES;
@@ -100,7 +105,7 @@ int ask_btf(struct attempt *attempt)
 	note_limits(attempt);
 	if (kprobe)
 		note(&attempt->programs->notes, "ledger: a kprobe sees attempts before they are made, so "
-		     "it is not known which of them the kernel counts");
+		     "that err and segs are unknown");
 	return 0;
 }
 

@@ -16,6 +16,9 @@ static const struct hook {
 } hooks[] = {
 	{ "on_retransmit_synack", "tcp_retransmit_synack", NULL, TCPRETRANS_CAN_SYNACK,
 	  "synack: SYN-ACKs sent again are not traced, and stay unexplained in the ledger" },
+	{ "on_outer_call", NULL, NULL, 0,
+	  "kprobe: tcp_retransmit_skb cannot be hooked, and where the compiler put __tcp_retransmit_skb "
+	  "into it, all but tail loss probes are missed" },
 	{ "on_skipped_retransmit_skb", "tcp_retransmit_skb", NULL, 0, NULL },
 	{ "on_set_state", "inet_sock_set_state", NULL, 0,
 	  "owner: who connected, listened or closed is not noticed, so that more owners are unknown" },

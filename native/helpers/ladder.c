@@ -15,7 +15,7 @@ static const struct rung rungs[] = {
 	[TCPRETRANS_ATTACH_RAW_TP] = { "raw_tp", untyped_bpf__elf_bytes, "on_retransmit_skb",
 		TCPRETRANS_CAN_LEDGER | TCPRETRANS_CAN_REASON, ~0ULL },
 	[TCPRETRANS_ATTACH_TP] = { "tp", tracefs_bpf__elf_bytes, "on_retransmit_skb",
-		0, TCPRETRANS_KNOWN_OWNER },
+		0, TCPRETRANS_KNOWN_OWNER | TCPRETRANS_KNOWN_SENT },
 	[TCPRETRANS_ATTACH_KPROBE] = { "kprobe", untyped_bpf__elf_bytes, "on_call_retransmit_skb",
 		TCPRETRANS_CAN_REASON, ~0ULL },
 };

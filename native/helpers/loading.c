@@ -38,12 +38,21 @@ int explain_forbidden(const struct explain *why, int err)
 		       "allow bpf() there, raise the limit, or run on the host");
 }
 
+/* Tracing programs always may read memory, but for a lockdown. */
+static bool lacks_reading(const char *log)
+{
+	return strstr(log, "unknown func bpf_probe_read") || strstr(log, "cannot use helper bpf_probe_read");
+}
+
 static int explain_load(const struct attempt *attempt, int err, char *log)
 {
 	const struct explain *why = attempt->why;
 
 	if (out_of_descriptors(err))
 		return err; /* the log, if there is one, is not about that */
+	if (log && (rights_are_locked_down() || lacks_reading(log)))
+		return explain(why, -EOPNOTSUPP, "the kernel is locked down (confidentiality), so that no "
+			       "BPF program may read its memory; boot it with lockdown=integrity or without");
 	if (log && attempt->opts->btf && strstr(log, "CO-RE relocation"))
 		return explain(why, -EINVAL, "the BTF file %s is not that of this very kernel, or not all of "
 			       "it: %s", attempt->opts->btf, explain_verifier(log));
@@ -79,6 +88,8 @@ static bool is_wanted(const struct attempt *attempt, const struct bpf_program *p
 		return record_of(attempt, name) != NULL;
 	if (!strcmp(name, "sample_socket"))
 		return attempt->opts->btf != NULL;
+	if (!strcmp(name, "on_outer_call"))
+		return attempt->number == TCPRETRANS_ATTACH_KPROBE;
 	if (attempt->number == TCPRETRANS_ATTACH_KPROBE && strstr(name, "retransmit_skb"))
 		return false;
 	if (attempt->opts->no_owners && !strcmp(name, "find_holders"))
@@ -113,6 +124,8 @@ static void choose_maps(struct attempt *attempt)
 	leave_out(attempt, "events", !settings->has_ring);
 	leave_out(attempt, "perf_events", settings->has_ring);
 	leave_out(attempt, "drafts", settings->has_ring);
+	leave_out(attempt, "calls", attempt->number != TCPRETRANS_ATTACH_KPROBE);
+	leave_out(attempt, "samples", !attempt->opts->btf);
 	leave_out(attempt, "socket_memories", !settings->has_storage);
 	leave_out(attempt, "owner_memories", !settings->has_storage);
 	leave_out(attempt, "socket_memories_by_address", settings->has_storage);

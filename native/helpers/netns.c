@@ -89,6 +89,19 @@ static bool same_namespace(int one, int other)
 	return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+uint32_t netns_of_here(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct stat here = {};
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &here))
+		here.st_ino = 0;
+	close(fd);
+	return here.st_ino;
+}
+
 bool netns_has_cookies(void)
 {
 	return cookie_of_here() != 0;

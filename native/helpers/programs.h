@@ -10,7 +10,7 @@
 #include "notes.h"
 #include "../libtcpretrans.h"
 
-#define MAX_PROGRAMS 12
+#define MAX_PROGRAMS 16
 
 struct bpf_link;
 struct bpf_object;

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include "netns.h"
 #include "../bpf/sample.h"
 
 #define TRIES        4 /* others may begin to listen at the same moment */
@@ -47,12 +47,9 @@ int sample_check(int map_fd)
 {
 	struct tcpretrans_sample truth = { .ssthresh = NO_THRESHOLD, .family = AF_INET }, seen;
 	const uint32_t zero = 0;
-	struct stat netns;
 	int err;
 
-	if (stat("/proc/thread-self/ns/net", &netns))
-		return -errno;
-	truth.netns = netns.st_ino;
+	truth.netns = netns_of_here();
 	for (int i = 0; i < TRIES; i++) {
 		err = listen_somewhere(&truth);
 		if (err)

@@ -22,11 +22,35 @@ $(error LIBBPF=$(LIBBPF) is neither 'pinned' (the default) nor 'system')
 endif
 LIBBPF_IS_SYSTEM := $(filter system,$(LIBBPF))
 
+# PORTABLE names a machine and C library to cross-compile for, with zig.
+PORTABLE_TARGETS := x86_64-glibc2.17 aarch64-glibc2.17 x86_64-musl
+ifneq ($(PORTABLE),)
+ifeq ($(filter $(PORTABLE),$(PORTABLE_TARGETS)),)
+$(error PORTABLE=$(PORTABLE) is none of: $(PORTABLE_TARGETS))
+endif
+ifdef LIBBPF_IS_SYSTEM
+$(error a portable build contains the pinned libbpf: LIBBPF=system is for this machine alone)
+endif
+endif
+
 # All output lies below build. SRC, DEPS and INCLUDE are what the pinned sources become.
-OUT     := build$(if $(LIBBPF_IS_SYSTEM),/system)
+OUT     := build$(if $(LIBBPF_IS_SYSTEM),/system)$(PORTABLE:%=/portable/%)
 SRC     := build/src
-DEPS    := build/deps
+DEPS    := build$(PORTABLE:%=/portable/%)/deps
 INCLUDE := build/include
+VENV    := build/venv
+
+LIBRARY_SO := $(OUT)/libtcpretrans.so
+LIBRARY_A  := $(OUT)/libtcpretrans.a
+
+ifneq ($(PORTABLE),)
+# The compiler is made by mk/portable.mk; the linker and objcopy of an archive are GNU's.
+override CC := $(OUT)/cc
+CROSS := $(filter-out $(shell uname -m),$(firstword $(subst -, ,$(PORTABLE))))
+override LD := $(CROSS:%=%-linux-gnu-)ld
+override AR := $(CROSS:%=%-linux-gnu-)ar
+override OBJCOPY := $(CROSS:%=%-linux-gnu-)objcopy
+endif
 
 VERSION := $(shell sed -n 's/^.define TCPRETRANS_VERSION "\(.*\)"/\1/p' libtcpretrans.h)
 ABI     := $(shell sed -n 's/^.define TCPRETRANS_ABI_VERSION \([0-9]*\).*/\1/p' tcpretrans_event.h)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Our C sources -> libtcpretrans.so and libtcpretrans.a, and the check of what came out.
 
-LIBRARY_SO := $(OUT)/libtcpretrans.so
-LIBRARY_A  := $(OUT)/libtcpretrans.a
 MAP        := libtcpretrans.map
 OBJECTS    := $(patsubst %.c,$(OUT)/obj/%.o,libtcpretrans.c $(sort $(wildcard helpers/*.c)))
 
@@ -27,8 +25,8 @@ $(OUT)/obj/%.o: %.c $(OUT)/flags/library | setup $(SOURCES_READY) $(SKELETON)
 FLAGS_link = $(CC) -shared -Wl,--version-script=$(MAP) -Wl,-soname,libtcpretrans.so.$(ABI) \
 	-Wl,--no-undefined -Wl,--gc-sections -Wl,--as-needed -Wl,--build-id=none -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack $(CFLAGS) $(LDFLAGS)
-$(LIBRARY_SO): $(OBJECTS) $(DEPS_READY) $(MAP) $(OUT)/flags/link
-	$(call say,LINK,$@)$(FLAGS_link) -o $@ $(OBJECTS) $(LINK_WITH)
+$(LIBRARY_SO): $(OBJECTS) $(DEPS_READY) $(LIBC) $(MAP) $(OUT)/flags/link
+	$(call say,LINK,$@)$(FLAGS_link) -o $@ $(OBJECTS) $(LINK_WITH) $(LIBC)
 
 # One object in which only our names are global, so that a program can have a libbpf of its own.
 # `ld -r` takes what our objects need; gc-sections then drops what the exported functions don't.
@@ -42,5 +40,5 @@ $(LIBRARY_A): $(OBJECTS) $(DEPS_READY) $(OUT)/flags/archive
 
 .PHONY: check
 check: $(LIBRARY_SO) $(LIBRARY_A)
-	@$(PYTHON) scripts/check.py --libbpf $(LIBBPF) --header libtcpretrans.h --map $(MAP) \
+	@$(PYTHON) scripts/check.py --libbpf $(LIBBPF) $(PORTABLE:%=--target %) --header libtcpretrans.h --map $(MAP) \
 		$(LIBRARY_SO) $(LIBRARY_A)

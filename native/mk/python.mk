@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Running, testing and packing the Python package. All of it uses the self-contained library.
 
-VENV := build/venv
 REPO := $(abspath ..)
 PACKAGE_ENV = PYTHONPATH='$(REPO)/src' RETRANS_CTYPES_LIBRARY='$(CURDIR)/$(LIBRARY_SO)'
 
@@ -27,11 +26,15 @@ PACKED := $(wildcard $(addprefix ../,pyproject.toml hatch_build.py README.md LIC
 SDIST_PACKED := $(shell find . ../docs ../tests -path ./build -prune -o -type f -print 2>/dev/null) \
 	../CHANGELOG.md
 
-wheel: build/wheel/.made
-sdist: build/sdist/.made
-build/wheel/.made: $(PACKED) $(LIBRARY_SO)
-build/sdist/.made: $(PACKED) $(SDIST_PACKED) $(SKELETON)
-build/wheel/.made build/sdist/.made: build/%/.made: | check $(VENV)/.ready
+WHEEL := build$(PORTABLE:%=/portable/%)/wheel/.made
+SDIST := build/sdist/.made
+wheel: $(WHEEL)
+sdist: $(SDIST)
+$(WHEEL): $(PACKED) $(LIBRARY_SO)
+$(SDIST): $(PACKED) $(SDIST_PACKED) $(SKELETON)
+$(WHEEL): KIND := wheel
+$(SDIST): KIND := sdist
+$(WHEEL) $(SDIST): | check $(VENV)/.ready
 	$(Q)rm -rf $(@D)
-	$(Q)$(VENV)/bin/python -m build --$* --no-isolation --outdir $(@D) ..
+	$(Q)$(VENV)/bin/python -m build --$(KIND) --no-isolation --outdir $(@D) ..
 	$(Q)touch $@

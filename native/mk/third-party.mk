@@ -33,7 +33,7 @@ $(DEPS)/libelf/%.o: EXTRA = $(LIBELF_FLAGS)
 $(DEPS)/zlib/%.o:   EXTRA = $(ZLIB_FLAGS)
 
 # Everything here is pinned, so what can change is: the pins, the flags, the shim and these rules.
-ANYTHING := $(SRC)/.unpacked build/flags/third-party $(GLIBC_SHIM) mk/third-party.mk
+ANYTHING := $(SRC)/.unpacked $(OUT)/flags/third-party $(GLIBC_SHIM) mk/third-party.mk
 
 $(DEPS)/%.o: $(SRC)/%.c $(ANYTHING) vendor/libbpf/libelf/config.h
 	@mkdir -p $(@D)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that the built libraries contain, need and export exactly what they should.
 
-    check.py [--libbpf pinned|system] --header FILE --map FILE LIBRARY.so [LIBRARY.a]
+    check.py [--libbpf pinned|system | --target MACHINE-LIBC] --header FILE --map FILE LIBRARY.so [LIBRARY.a]
 
 Prints one line for each library, or one sentence for each thing that is wrong and exits with 1.
 """
@@ -10,13 +10,36 @@ import os
 import re
 import subprocess
 import sys
-from typing import List, Set, Tuple
+from typing import List, NamedTuple, Set, Tuple
 
 Version = Tuple[int, ...]
 
 MAX_GLIBC = (2, 17)
 MAX_LIBBPF = (1, 1, 0)  # what Debian 12 has
 LOADERS = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+MUSL = "libc.musl-{}.so.1"  # as in PEP 656; musl takes every libc.* for itself
+LIBBPF = "libbpf.so.1"
+MACHINES = {"Advanced Micro Devices X86-64": "x86_64", "AArch64": "aarch64"}
+
+# What musl got after 1.2.0: its symbols carry no versions, and the wheel is tagged for musl 1.2.
+NEWER_THAN_MUSL_1_2 = {
+    "_Fork", "gettid", "reallocarray", "qsort_r", "preadv2", "pwritev2", "statx",
+    "posix_getdents", "renameat2", "pthread_getname_np", "tcgetwinsize", "tcsetwinsize",
+}
+
+
+class Library(NamedTuple):
+    """What the ELF file itself says."""
+
+    machine: str
+    needed: Set[str]
+    glibc: Version  # the newest that any symbol asks for; (0,) where none does
+    libbpf: Version
+    imports: Set[str]
+
+    @property
+    def newest_symbol(self) -> str:
+        return "musl 1.2" if MUSL.format(self.machine) in self.needed else "GLIBC_" + dotted(self.glibc)
 
 
 def tool(*argv: str) -> str:
@@ -37,14 +60,18 @@ def map_functions(path: str) -> Set[str]:
     return set(re.findall(r"^\s*([\w*?]+);", text(path).split("local:")[0], re.MULTILINE))
 
 
-def exports(library: str) -> Set[str]:
-    """Names that the dynamic linker can find in it."""
-    names = set()
+def dynamic_symbols(library: str) -> List[Tuple[str, bool]]:
+    """(name, whether it is defined here) of all that the dynamic linker sees."""
+    symbols = []
     for line in tool("readelf", "--wide", "--dyn-syms", library).splitlines():
         column = line.split()
-        if len(column) >= 8 and column[4] in ("GLOBAL", "WEAK") and column[6] not in ("UND", "ABS", "Ndx"):
-            names.add(column[7].split("@")[0])
-    return names
+        if len(column) >= 8 and column[4] in ("GLOBAL", "WEAK") and column[6] not in ("ABS", "Ndx"):
+            symbols.append((column[7].split("@")[0], column[6] != "UND"))
+    return symbols
+
+
+def exports(library: str) -> Set[str]:
+    return {name for name, defined in dynamic_symbols(library) if defined}
 
 
 def archive_globals(library: str) -> Set[str]:
@@ -55,6 +82,16 @@ def archive_globals(library: str) -> Set[str]:
 def newest(prefix: str, versions: str) -> Version:
     found = re.findall(r"\b" + prefix + r"_([0-9.]+)", versions)
     return max((tuple(int(n) for n in version.split(".")) for version in found), default=(0,))
+
+
+def read(library: str) -> Library:
+    machine = re.findall(r"Machine: +(.*\S)", tool("readelf", "--wide", "--file-header", library))[0]
+    dynamic = tool("readelf", "--wide", "--dynamic", library)
+    versions = tool("readelf", "--wide", "--version-info", library)
+    return Library(
+        MACHINES.get(machine, machine), set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)),
+        newest("GLIBC", versions), newest("LIBBPF", versions),
+        {name for name, defined in dynamic_symbols(library) if not defined})
 
 
 def dotted(version: Version) -> str:
@@ -72,7 +109,8 @@ def difference(where: str, found: Set[str], wanted: Set[str]) -> List[str]:
     return sentences
 
 
-def check_hardening(library: str, dynamic: str) -> List[str]:
+def check_hardening(library: str) -> List[str]:
+    dynamic = tool("readelf", "--wide", "--dynamic", library)
     segments = tool("readelf", "--wide", "--program-headers", library)
     wrong = [tag + " is set" for tag in ("TEXTREL", "RPATH", "RUNPATH") if tag in dynamic]
     if "GNU_RELRO" not in segments or "BIND_NOW" not in dynamic:
@@ -82,25 +120,34 @@ def check_hardening(library: str, dynamic: str) -> List[str]:
     return wrong
 
 
-def check_shared(library: str, libbpf: str, wanted: Set[str]) -> List[str]:
-    dynamic = tool("readelf", "--wide", "--dynamic", library)
-    versions = tool("readelf", "--wide", "--version-info", library)
-    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
-    glibc, bpf = newest("GLIBC", versions), newest("LIBBPF", versions)
-    wrong = check_hardening(library, dynamic) + difference("it", exports(library), wanted)
-    allowed = LOADERS | ({"libbpf.so.1"} if libbpf == "system" else set())
-    if needed - allowed:
-        wrong.append("it needs " + ", ".join(sorted(needed - allowed)))
-    if libbpf == "system" and "libbpf.so.1" not in needed:
-        wrong.append("it does not need libbpf.so.1")
-    if libbpf == "system" and bpf > MAX_LIBBPF:
-        wrong.append("it needs LIBBPF_{}, newer than {}".format(dotted(bpf), dotted(MAX_LIBBPF)))
-    if libbpf == "pinned" and glibc > MAX_GLIBC:
-        wrong.append("it needs GLIBC_{}, newer than {}".format(dotted(glibc), dotted(MAX_GLIBC)))
+def check_needed(found: Library, libbpf: str, target: str) -> List[str]:
+    """NEEDED and the newest symbols; `target` names machine and C library, or nothing in particular."""
+    wrong = []
+    machine, _, libc = target.partition("-")
+    if target and found.machine != machine:
+        wrong.append("it is for {}, not for {}".format(found.machine, machine))
+    allowed = {MUSL.format(machine)} if libc == "musl" else LOADERS | ({LIBBPF} if libbpf == "system" else set())
+    if found.needed - allowed:
+        wrong.append("it needs " + ", ".join(sorted(found.needed - allowed)))
+    if libbpf == "system" and LIBBPF not in found.needed:
+        wrong.append("it does not need " + LIBBPF)
+    if found.libbpf > MAX_LIBBPF:
+        wrong.append("it needs LIBBPF_{}, newer than {}".format(dotted(found.libbpf), dotted(MAX_LIBBPF)))
+    if libbpf == "pinned" and found.glibc > MAX_GLIBC:
+        wrong.append("it needs GLIBC_{}, newer than {}".format(dotted(found.glibc), dotted(MAX_GLIBC)))
+    if libc == "musl" and found.imports & NEWER_THAN_MUSL_1_2:
+        wrong.append("it needs what musl 1.2.0 lacks: " + ", ".join(sorted(found.imports & NEWER_THAN_MUSL_1_2)))
+    return wrong
+
+
+def check_shared(library: str, libbpf: str, target: str, wanted: Set[str]) -> List[str]:
+    found = read(library)
+    wrong = check_hardening(library) + difference("it", exports(library), wanted)
+    wrong += check_needed(found, libbpf, target)
     if not wrong:
-        print("{}: {} bytes, NEEDED {}, GLIBC_{}, {}{} functions exported".format(
-            library, os.path.getsize(library), " ".join(sorted(needed)), dotted(glibc),
-            "LIBBPF_{}, ".format(dotted(bpf)) if libbpf == "system" else "", len(wanted)))
+        print("{}: {} bytes, NEEDED {}, {}, {}{} functions exported".format(
+            library, os.path.getsize(library), " ".join(sorted(found.needed)), found.newest_symbol,
+            "LIBBPF_{}, ".format(dotted(found.libbpf)) if libbpf == "system" else "", len(wanted)))
     return [library + ": " + sentence for sentence in wrong]
 
 
@@ -115,6 +162,7 @@ def check_archive(library: str, wanted: Set[str]) -> List[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--libbpf", choices=("pinned", "system"), default="pinned")
+    parser.add_argument("--target", default="", metavar="MACHINE-LIBC")
     parser.add_argument("--header", required=True)
     parser.add_argument("--map", required=True)
     parser.add_argument("libraries", nargs="+")
@@ -127,7 +175,7 @@ def main() -> int:
         if library.endswith(".a"):
             wrong += check_archive(library, wanted)
         else:
-            wrong += check_shared(library, arguments.libbpf, wanted)
+            wrong += check_shared(library, arguments.libbpf, arguments.target, wanted)
     for sentence in wrong:
         print("check: " + sentence, file=sys.stderr)
     return 1 if wrong else 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Download the original tarballs of Debian source packages with a private apt configuration.
+"""Ask Debian's archive with a private apt configuration; download tarballs of source packages.
 
 The machine's own sources.list stays as it is, and need not know the suite: only the mirror (and
 proxies) that it names are used, so that nothing here has to name one. Works without root.
@@ -16,36 +16,44 @@ class NotFetched(Exception):
     """Why there are no files, in one sentence."""
 
 
-def apt_get(arguments: Sequence[str], folder: str) -> Tuple[int, str, str]:
-    """Run apt-get in `folder`: exit status, output, errors."""
+def apt_get(arguments: Sequence[str], folder: str, program: str = "apt-get") -> Tuple[int, str, str]:
+    """Run apt-get (or apt-cache) in `folder`: exit status, output, errors."""
     try:
         process = subprocess.Popen(
-            ["apt-get"] + list(arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [program] + list(arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, universal_newlines=True, env=dict(os.environ, LC_ALL="C"))
     except FileNotFoundError:
-        raise NotFetched("this machine has no apt-get")
+        raise NotFetched("this machine has no " + program)
     output, errors = process.communicate()
     return process.returncode, output, errors
 
 
-def mirrors(folder: str) -> List[str]:
-    """Addresses of Debian archives that apt is set up to use; asks neither network nor lists."""
+def mirrors(folder: str, archive: str = "debian") -> List[str]:
+    """Addresses of Debian archives that apt is set up to use; asks neither network nor lists.
+
+    `archive` may also be debian-security, which by convention lies beside the main one.
+    """
     override = os.environ.get("RETRANS_MIRROR")
     if override:
-        return [override]
+        return [override.rstrip("/") + archive[len("debian"):]]
     _, output, _ = apt_get(["--print-uris", "update"], folder)
     found = []  # type: List[str]
     for uri in re.findall(r"^'([^']+?)/+dists/", output, re.MULTILINE):
-        if uri.endswith("/debian") and uri not in found:
+        if uri.endswith("/" + archive) and uri not in found:
             found.append(uri)
     return found
 
 
-def private_options(uri: str, suite: str, folder: str) -> List[str]:
-    """apt options that confine it to one deb-src line and to files below `folder`."""
+def source_line(kind: str, uri: str, suite: str) -> str:
+    """A line of sources.list; `kind` is deb or deb-src."""
     trust = "[signed-by={}] ".format(KEYRING) if os.path.exists(KEYRING) else ""
+    return "{} {}{} {} main\n".format(kind, trust, uri, suite)
+
+
+def private_options(lines: Sequence[str], folder: str) -> List[str]:
+    """apt options that confine it to these lines and to files below `folder`."""
     with open(os.path.join(folder, "sources.list"), "w", encoding="utf-8") as sources:
-        sources.write("deb-src {}{} {} main\n".format(trust, uri, suite))
+        sources.writelines(lines)
     for name in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     settings = {
@@ -73,7 +81,7 @@ def reason(errors: str) -> str:
 
 
 def download_from(uri: str, packages: Sequence[Tuple[str, str]], suite: str, folder: str) -> None:
-    options = private_options(uri, suite, folder)
+    options = private_options([source_line("deb-src", uri, suite)], folder)
     _, _, update_errors = apt_get(options + ["update"], folder)
     for package, file in packages:
         # A point release may replace the pinned Debian revision; the original tarball stays.

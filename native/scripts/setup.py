@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that what the build needs is on this machine, and install what is missing.
 
-    setup.py GROUP...      groups: build bpf system lab venv test full
+    setup.py GROUP...      groups: build bpf system lab venv portable test vm full
 
 As root, with apt-get or dnf, the missing packages are named and installed. Otherwise, and with
 SETUP=print, the exact command is printed and the build stops.
@@ -31,6 +31,10 @@ def command(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
 
+def there(path: str) -> Callable[[], bool]:
+    return lambda: os.path.exists(path)
+
+
 def compiles(include: str) -> Callable[[], bool]:
     """Whether the C compiler finds a header (true while there is no compiler to ask)."""
 
@@ -45,6 +49,10 @@ def compiles(include: str) -> Callable[[], bool]:
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
     return check
+
+
+def virtiofs_daemon() -> bool:
+    return any(map(os.path.exists, ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")))
 
 
 def python_has(*modules: str) -> Callable[[], bool]:
@@ -64,12 +72,29 @@ NEEDS = [
     Need("lab", "ip", command("ip"), "iproute2", "iproute"),
     Need("lab", "nft", command("nft"), "nftables", "nftables"),
     Need("venv", "Python's venv", python_has("venv", "ensurepip"), "python3-venv", "python3-pip"),
+    Need("portable", "binutils for aarch64", command("aarch64-linux-gnu-objcopy"),
+         "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
+    Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
+    Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
+    Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
+    Need("vm", "busybox", command("busybox"), "busybox-static", "busybox"),
+    Need("vm", "depmod", command("depmod"), "kmod", "kmod"),
+    Need("vm", "cpio", command("cpio"), "cpio", "cpio"),
+    Need("vm", "zstd", command("zstd"), "zstd", "zstd"),
+    Need("vm", "lz4", command("lz4"), "lz4", "lz4"),
+    Need("vm", "xz", command("xz"), "xz-utils", "xz"),
+    Need("full", "emulation of aarch64", command("qemu-aarch64"), "qemu-user", "qemu-user"),
+    Need("full", "glibc for aarch64", there("/usr/aarch64-linux-gnu/lib/libc.so.6"),
+         "libc6-arm64-cross", "glibc-aarch64-linux-gnu"),
+    Need("full", "musl", there("/lib/ld-musl-x86_64.so.1"), "musl", "musl-libc"),
+    Need("full", "crun", command("crun"), "crun", "crun"),
+    Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 
 # A group may bring others.
-IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test"]}
+IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test", "portable", "vm"]}
 
 
 def wanted_groups(names: List[str]) -> List[str]:

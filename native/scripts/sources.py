@@ -62,13 +62,13 @@ def sha256_of(path: str) -> str:
     return digest.hexdigest()
 
 
-def verify(source: Source, path: str) -> None:
+def verify(name: str, version: str, sha256: str, path: str) -> None:
     found = sha256_of(path)
-    if found != source.sha256:
+    if found != sha256:
         fail("{} is not the pinned {} {}: wrong sha256.\n"
              "  expected {}\n  found    {}\n"
              "Put the right file there, or delete it to have it fetched."
-             .format(path, source.name, source.version, source.sha256, found))
+             .format(path, name, version, sha256, found))
 
 
 def locate(sources: List[Source]) -> Dict[str, str]:
@@ -78,7 +78,7 @@ def locate(sources: List[Source]) -> Dict[str, str]:
         for folder in filter(None, (user_folder(), VENDOR, FETCHED)):
             path = os.path.join(folder, source.file)
             if os.path.exists(path):
-                verify(source, path)
+                verify(source.name, source.version, source.sha256, path)
                 found[source.file] = path
                 break
     return found
@@ -98,9 +98,9 @@ def fetch(missing: List[Source]) -> Dict[str, str]:
                 [(source.package, source.file) for source in wanted], suite, scratch)
         os.makedirs(target, exist_ok=True)
         for source in missing:
-            verify(source, os.path.join(scratch, source.file))
-            found[source.file] = shutil.move(
-                os.path.join(scratch, source.file), os.path.join(target, source.file))
+            path = os.path.join(scratch, source.file)
+            verify(source.name, source.version, source.sha256, path)
+            found[source.file] = shutil.move(path, os.path.join(target, source.file))
     except debian_source.NotFetched as error:
         ask_for_files(missing, str(error))
     finally:

@@ -147,6 +147,13 @@ FUNCTIONS: Dict[str, Function] = {
         "int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs,"
         " uint64_t *cookie)",
         c_int, [Handle, c_int, POINTER(c_uint64), POINTER(c_uint64)], _anything_goes),
+    # Its caller says what the number means.
+    "tcpretrans_drop_rights": Function(
+        "int tcpretrans_drop_rights(uint32_t uid, uint32_t gid)",
+        c_int, [c_uint32, c_uint32], _anything_goes),
+    "tcpretrans_lasting_rights": Function(
+        "uint64_t tcpretrans_lasting_rights(void)",
+        c_uint64, [], _anything_goes),
     "tcpretrans_fd": Function(
         "int tcpretrans_fd(const struct tcpretrans *tracer)",
         c_int, [Handle], _negative_fails),

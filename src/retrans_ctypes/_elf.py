@@ -24,10 +24,13 @@ class _Header(NamedTuple):
     machine: int
     ends_at: int  # the section headers are the last thing in a linked file
 
+    @property
+    def processor(self) -> str:
+        return _MACHINES.get(self.machine, "machine type %d" % self.machine)
+
     def __str__(self) -> str:
-        name = _MACHINES.get(self.machine, "machine type %d" % self.machine)
         return "%s (%d bit, %s endian)" % (
-            name, self.bits, "little" if self.order == "<" else "big")
+            self.processor, self.bits, "little" if self.order == "<" else "big")
 
 
 def _read(path: str) -> Optional[_Header]:
@@ -44,6 +47,12 @@ def _read(path: str) -> Optional[_Header]:
     fields = header.unpack_from(start, _IDENT.size)
     machine, sections_at, section_size, sections = fields[1], fields[5], fields[10], fields[11]
     return _Header(32 * bits, _ORDERS[order], machine, sections_at + section_size * sections)
+
+
+def machine(path: str) -> Optional[str]:
+    """Which processor ``path`` is for, such as ``x86_64``; None where it is no ELF file."""
+    header = _read(path)
+    return header.processor if header else None
 
 
 def problem(path: str) -> Optional[str]:

@@ -1,7 +1,8 @@
 """Find libtcpretrans.so, load it, and wrap it in Python objects. Only tracer.py uses this.
 
-The file lies beside the package, or where RETRANS_CTYPES_LIBRARY says; it is never looked for in the
-current folder or on the system's search path, since what is loaded here runs as root.
+The file lies beside the package (in the same zip file, where the package was imported from one), or
+where RETRANS_CTYPES_LIBRARY says; it is never looked for in the current folder or on the system's
+search path, since what is loaded here runs as root.
 """
 
 import errno
@@ -11,7 +12,7 @@ from ctypes import (
 )
 from typing import Callable, Dict, Generator, List, Optional
 
-from . import _elf
+from . import _elf, _unpack
 from ._abi import (
     ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeNetns, NativeStats, Options, bind,
 )
@@ -85,6 +86,10 @@ class Library:
         except BaseException:  # a KeyboardInterrupt comes just when the call is over
             self._native.tcpretrans_close(handle)
             raise
+
+    def lasting_rights(self) -> int:
+        """The capabilities, as bits, that a tracer needs on this kernel once it is open."""
+        return _lasting_rights(self._native)
 
     def kernel_segs(self, netns_fd: int) -> Reading:
         """RetransSegs of an open namespace. Raises OSError where this thread may not enter it."""
@@ -168,6 +173,16 @@ class NativeTracer:
         """As Library.kernel_segs; before, the programs look at each socket that is open there."""
         return _kernel_segs(self._native, self._open_handle(), netns_fd)
 
+    def drop_rights(self, uid: int, gid: int) -> int:
+        """Become that user, and return the capabilities, as bits, that had to be kept."""
+        self._open_handle()
+        kept = _lasting_rights(self._native)
+        code = -self._native.tcpretrans_drop_rights(uid, gid)
+        if code:
+            reason = _NOT_DROPPED.get(code, os.strerror(code))
+            raise from_errno(code, "cannot become user %d with group %d: %s" % (uid, gid, reason))
+        return kept
+
     def netns_counts(self) -> List[NetnsCount]:
         room = 0
         while True:  # until no namespace was added between the two calls
@@ -186,6 +201,19 @@ class NativeTracer:
         handle, self._handle = self._handle, None
         if handle is not None:
             self._native.tcpretrans_close(handle)
+
+
+_NOT_DROPPED = {
+    errno.EPERM: "that takes CAP_SETUID and CAP_SETGID; run as root, or as that user from the start",
+    errno.EINVAL: "there is no such user in this user namespace; give one of this container's",
+    errno.EBUSY: "this process has other threads, which would keep their rights; do it before they start",
+    errno.ENOTRECOVERABLE: "the kernel would let it become root again",
+}
+
+
+def _lasting_rights(native: CDLL) -> int:
+    bits: int = native.tcpretrans_lasting_rights()
+    return bits
 
 
 def _kernel_segs(native: CDLL, handle: Optional[Handle], netns_fd: int) -> Reading:
@@ -220,7 +248,16 @@ def load() -> Library:
 
 def _load(path: str) -> CDLL:
     try:
-        wrong = _elf.problem(path)
+        if os.environ.get(VARIABLE):
+            return _open(path, path)
+        zipped = _unpack.content(path, __spec__.loader if __spec__ else None)
+        if zipped is None:
+            return _open(path, path)
+        return _unpack.load(zipped, FILE_NAME, lambda place: _open(place, path))
+    except _unpack.CannotUnpack as refusals:
+        raise LibraryError(
+            "%s must be unpacked to be loaded, and no place will do: %s; name a folder of your own in"
+            " TMPDIR, or unpack the zip file and run it from there" % (path, refusals))
     except FileNotFoundError:
         raise LibraryError(
             "%s is not there: build it with 'make -C native', or set %s to where it is"
@@ -233,17 +270,24 @@ def _load(path: str) -> CDLL:
         raise LibraryError(
             "%s cannot be read (%s): make it a readable file, or set %s to another"
             % (path, error.strerror, VARIABLE))
+
+
+def _open(place: str, name: str) -> CDLL:
+    """Check what lies at ``place`` and load it; sentences call it ``name``."""
+    wrong = _elf.problem(place)
     if wrong:
         raise LibraryError(
             "%s %s: put the one made for this machine there, or build it with 'make -C native'"
-            % (path, wrong))
+            % (name, wrong))
     try:
-        return CDLL(path)
+        return CDLL(place)
     except OSError as error:
-        if _elf.on_noexec_mount(path):
+        if place != name:
+            raise
+        if _elf.on_noexec_mount(place):
             raise LibraryError(
                 "%s lies on a file system mounted noexec, so no code may be loaded from it: copy"
-                " the package to another place, or set %s" % (path, VARIABLE))
+                " the package to another place, or set %s" % (name, VARIABLE))
         raise LibraryError(
             "%s cannot be loaded: the loader says '%s'; build it on this machine with 'make -C"
-            " native', or take the release made for it" % (path, error))
+            " native', or take the release made for it" % (name, error))

@@ -47,8 +47,9 @@ class Capabilities(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Nothing is missing."""
-        return not self.missing and all(getattr(self, name) for name in CAN)
+        """Nothing is missing. (A note about the ring buffer tells of costs only.)"""
+        return (not self.missing and all(getattr(self, name) for name in CAN)
+                and all(note.startswith("ring: ") for note in self.notes))
 
     def why(self, topic: str) -> str:
         """The note about one of CAN or of the fields, without its topic; empty where there is none."""
@@ -61,9 +62,9 @@ class Capabilities(NamedTuple):
     def sentence(self) -> str:
         """For people, in a line."""
         lacking = [name for name in CAN if not getattr(self, name)] + list(self.missing)
-        return "attached by %s, %s buffer; %s" % (
-            self.attach, self.buffer,
-            "never known here: " + ", ".join(dict.fromkeys(lacking)) if lacking else "nothing is missing")
+        told = "never known here: " + ", ".join(dict.fromkeys(lacking)) if lacking else (
+            "nothing is missing" if self.complete else "less is known here")
+        return "attached by %s, %s buffer; %s" % (self.attach, self.buffer, told)
 
     def to_dict(self) -> Dict[str, Any]:
         """Ready for JSON."""

@@ -21,6 +21,8 @@ KNOWN_STALL = 1 << 8
 KNOWN_OWNER = 1 << 9
 KNOWN_SHARED = 1 << 10
 KNOWN_RTT = 1 << 11
+KNOWN_SENT = 1 << 12
+KNOWN_SEGS = 1 << 13
 
 NET_XMIT_DROP = 1  # include/linux/netdevice.h
 
@@ -109,16 +111,16 @@ class Event(Record):
     len = optional(
         "I", KNOWN_SNDBUF, "bytes", "Payload", "sk_buff.len")
     segs = optional(
-        "I", KNOWN_SNDBUF, "segments", "Segments sent, as RetransSegs counts them; 0 where err is not 0",
+        "I", KNOWN_SEGS, "segments", "Segments sent, as RetransSegs counts them; 0 where err is not 0",
         "tcp_sock.total_retrans")
     skipped_segs = optional(
-        "I", KNOWN_SOCK, "segments", "Segments this socket sent before, for which no event came",
+        "I", KNOWN_SEGS, "segments", "Segments this socket sent before, for which no event came",
         "tcp_sock.total_retrans")
     total_retrans = optional(
         "I", KNOWN_SOCK, "segments", "What this socket has retransmitted so far",
         "tcp_sock.total_retrans")
-    err = number(
-        "i", "errno", "0; where the transmission failed -errno, or 1 (`NET_XMIT_DROP`) where the local"
+    err = optional(
+        "i", KNOWN_SENT, "errno", "0; where the transmission failed -errno, or 1 (`NET_XMIT_DROP`) where the local"
         " queue dropped it",
         "tcp_retransmit_skb tracepoint, Linux 6.17")
     mark = optional(
@@ -193,15 +195,15 @@ class Event(Record):
         "B", OWNER_HOW, "How the owner is known: it was asleep on the socket (`waiting`), inside"
         " a system call on it (`lock`), or the last seen so (`last_user`); it alone holds the socket and"
         " connected or listened (`file`) or was found (`iterator`); it closed it (`close`); it listens"
-        " for the connection, not yet accepted (`inherited`); it connected or listened, and whether it"
-        " still has the socket is not known (`opener`)", "tcpretrans_event.h")
+        " for the connection, not yet accepted (`inherited`); it connected or listened, and may have the"
+        " socket no more (`opener`)", "tcpretrans_event.h")
     owner_shared = optional(
         "B", KNOWN_SHARED, "", "1: other live processes hold the socket too", "files_struct")
     reserved = padding(5)
 
     @property
     def failed(self) -> bool:
-        """True where the transmission failed: no retransmit."""
+        """True where the transmission is known to have failed: no retransmit."""
         return bool(self.err)
 
     @property

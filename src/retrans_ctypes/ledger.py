@@ -9,6 +9,7 @@ before and after attaching, and before and after detaching; what it moved by in 
 either side, and is the uncertainty.
 """
 
+from collections import Counter
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from .kernel_counters import Readings
@@ -152,8 +153,10 @@ class Bookkeeper:
         else:
             before, after = self._before_detach, self._after_detach
             counts = list(count())
+        counted = Counter(row.netns for row in counts)
+        after = {netns: None if counted[netns] > 1 and reading and not reading.cookie else reading
+                 for netns, reading in after.items()}  # whose of those with this number?
         rows = [self._row(count, before, after) for count in counts]
-        counted = {row.netns for row in counts}
         rows += [self._row(NetnsCount(0, netns, 0, 0, 0, 0, 0, 0, 0), before, after)
                  for netns in after if netns not in counted]
         return Ledger(tuple(sorted(
@@ -184,8 +187,8 @@ class Bookkeeper:
         if count.netns in start and start[count.netns] is None:
             return None
         first = start.get(count.netns)
-        if first is None or first.cookie != last.cookie:
+        if first is None or first.cookie and last.cookie and first.cookie != last.cookie:
             return last.segs
         if last.segs < first.segs:
-            return None  # before 5.12 there are no cookies: the number was given to another
+            return None  # without cookies (before 5.12, or without rights): it is another by now
         return last.segs - first.segs

@@ -8,15 +8,16 @@ import threading
 import time
 import warnings
 from types import TracebackType
-from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Type
+from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Tuple, Type
 
 from . import _library
 from .capabilities import ATTACH, BUFFERS
 from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
-from .kernel_counters import read_all
+from .kernel_counters import KernelCounters
 from .ledger import Bookkeeper, Ledger
+from .rights import capability_names
 from .stats import Stats
 
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
@@ -78,22 +79,33 @@ class Tracer:
         if not 0 <= ring_bytes < 1 << 32:
             raise UsageError("ring_bytes must be below 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
-        self._books = Bookkeeper(lambda: read_all(library.kernel_segs))
+        self._books = Bookkeeper(KernelCounters(library.kernel_segs).read)
         native = library.open(
             family=chosen.family or 0, ring_bytes=ring_bytes, owners=owners,
             attach=_number("attach", attach, ATTACH), buffer=_number("buffer", buffer, BUFFERS),
             btf=None if btf is None else _path(btf))
+        self._counters = KernelCounters(native.kernel_segs)
         self._native = native
         self.capabilities = native.capabilities()
         """What can be told on this kernel."""
-        self._books.attached(lambda: read_all(native.kernel_segs))
+        self._books.attached(self._counters.read)
         self._fd = self._native.fileno()
+
+    @staticmethod
+    def lasting_rights() -> Tuple[str, ...]:
+        """The capabilities that drop_rights() has to keep on this kernel. Raises LibraryError."""
+        return capability_names(_library.load().lasting_rights())
 
     @staticmethod
     def library_version() -> str:
         """Version and path of the native library. Raises LibraryError."""
         library = _library.load()
         return "%s, %s" % (library.version, library.path)
+
+    @staticmethod
+    def library_path() -> str:
+        """Where the native library must be. Raises LibraryError if that cannot be told."""
+        return _library.library_path()
 
     def __enter__(self) -> "Tracer":
         return self
@@ -235,6 +247,21 @@ class Tracer:
         with self._lock:
             return self._books.ledger(self._open_native().netns_counts)
 
+    def drop_rights(self, uid: int, gid: int) -> Tuple[str, ...]:
+        """Become this user and keep no capability that tracing does not need from here on.
+
+        For the whole process, and for good. Returns the capabilities that this kernel makes us keep:
+        none, or CAP_BPF on older ones. Network namespaces that are made later, and those in which no
+        process lives now, have no place in the ledger then but as 'kernel counter unreadable'.
+
+        The process must have a single thread: of others the capabilities would stay. Raises
+        PermissionDenied, UsageError or RetransError, after which the process should end.
+        """
+        with self._lock:
+            native = self._open_native()
+            self._counters.hold()
+            return capability_names(native.drop_rights(uid, gid))
+
     def fileno(self) -> int:
         """A descriptor for select, poll, epoll or asyncio: readable when poll(0) may have events.
 
@@ -267,6 +294,7 @@ class Tracer:
         native, self._native = self._native, None
         if native is not None:
             native.close()
+            self._counters.close()
 
     def _open_native(self) -> "_library.NativeTracer":
         if self._native is None:

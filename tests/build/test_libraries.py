@@ -53,7 +53,7 @@ def build_bad(folder: Any, *flags: str) -> List[str]:
 
 @pytest.mark.parametrize("flags, sentence", [
     ((), "does not declare: stray"),
-    ((), "lacks what libtcpretrans.h declares: tcpretrans_close"),
+    ((), "lacks what libtcpretrans.h declares: tcpretrans_capabilities, tcpretrans_close"),
     ((), "it needs GLIBC_2.25, newer than 2.17"),
     ((), "not linked with -z relro -z now"),
     (("-Wl,-rpath,/opt", "-Wl,--disable-new-dtags"), "RPATH is set"),

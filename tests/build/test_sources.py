@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator
 
 import pytest
-from building import BUILD, NATIVE, copy_tree, environment, make, read, run, where_tarballs_are
+from building import BUILD, NATIVE, VENV_BIN, copy_tree, environment, make, read, run, where_tarballs_are
 
 LIBBPF = "libbpf_1.5.0.orig.tar.gz"
 LIBBPF_SHA256 = "53492aff6dd47e4da04ef5e672d753b9743848bdb38e9d90eafbe190b7983c44"
@@ -123,10 +123,34 @@ def test_the_build_writes_below_one_folder(elsewhere: str, tmp_path: Any) -> Non
 
 def test_help_names_every_target() -> None:
     said = make(NATIVE, "help")
-    for target in ("deps", "all", "run", "test", "check", "install", "wheel", "sdist", "clean"):
+    for target in ("deps", "all", "run", "test", "check", "install", "wheel", "sdist", "portable",
+                   "bundle", "pyz", "clean"):
         assert "\n  {} ".format(target) in said
+
+
+WHEEL = "prometheus_client-0.17.1-py3-none-any.whl"
+
+
+def wheel_of(tree: str, dist: Any) -> str:
+    """Unpack one that cannot be had, without network."""
+    return run(["unshare", "--net", os.path.join(VENV_BIN, "python"), os.path.join(tree, "scripts", "wheels.py"),
+                "prometheus-client", os.path.join(tree, "unpacked")], 1, env=environment(RETRANS_DIST=str(dist)))
+
+
+def test_wheel_with_a_wrong_hash_is_refused(tree: str, tmp_path: Any) -> None:
+    (tmp_path / WHEEL).write_bytes(b"not prometheus-client")
+    said = wheel_of(tree, tmp_path)
+    assert WHEEL in said and "expected" in said and hashlib.sha256(b"not prometheus-client").hexdigest() in said
+    assert not os.path.exists(os.path.join(tree, "unpacked"))
+
+
+def test_wheel_without_network_says_what_to_put_where(tree: str, tmp_path: Any) -> None:
+    said = wheel_of(tree, tmp_path)
+    assert WHEEL in said and str(tmp_path) in said and "sha256" in said and "Traceback" not in said
 
 
 def test_unknown_libbpf_is_refused() -> None:
     assert "neither 'pinned'" in make(NATIVE, "LIBBPF=mine", code=2)
+    for goal in ("bundle", "PORTABLE=x86_64-musl"):
+        assert "for this machine alone" in make(NATIVE, "LIBBPF=system", goal, code=2)
     assert run([sys.executable, os.path.join(NATIVE, "scripts", "sources.py")], code=1).startswith("sources: usage")

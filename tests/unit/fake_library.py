@@ -75,6 +75,11 @@ class FakeNative:
         assert not self.closed
         raise PermissionError(errno.EPERM, "a fake enters no namespace")
 
+    def drop_rights(self, uid: int, gid: int) -> int:
+        assert not self.closed
+        self.calls.append("drop %d %d" % (uid, gid))
+        return 1 << 39
+
     def fileno(self) -> int:
         return self.reader
 

@@ -8,10 +8,17 @@ from retrans_ctypes.event import Event
 from retrans_ctypes.workload import Lookups, Roots
 from retrans_ctypes.workload.finder import Patience
 
-CGROUP2 = "cgroup2 {0}/cgroup cgroup2 rw,relatime 0 0"
-HYBRID2 = "cgroup2 {0}/cgroup/unified cgroup2 rw,relatime 0 0"
-V1 = "cgroup {0}/cgroup/pids cgroup rw,pids 0 0"
-SYSTEMD = "cgroup {0}/cgroup/systemd cgroup rw,xattr,name=systemd 0 0"
+
+
+def mount(folder: str, kind: str, options: str = "rw", root: str = "/") -> str:
+    """A line of /proc/PID/mountinfo."""
+    return "30 22 0:26 %s %s rw,relatime shared:9 - %s %s %s" % (root, folder, kind, kind, options)
+
+
+CGROUP2 = mount("{0}/cgroup", "cgroup2")
+HYBRID2 = mount("{0}/cgroup/unified", "cgroup2")
+V1 = mount("{0}/cgroup/pids", "cgroup", "rw,pids")
+SYSTEMD = mount("{0}/cgroup/systemd", "cgroup", "rw,xattr,name=systemd")
 
 
 def now_ns() -> int:
@@ -32,8 +39,13 @@ class MadeUpHost:
             os.makedirs(self.path(name))
         os.symlink("cgroup:[4026531835]", self.path("proc/self/ns/cgroup"))
         os.symlink("pid:[4026531836]", self.path("proc/self/ns/pid"))
-        self.write("proc/self/mounts", "\n".join(line.format(self.top) for line in mounts) + "\n")
+        self.write("proc/self/mountinfo", "\n".join(line.format(self.top) for line in mounts) + "\n")
         self.write("passwd", "root:x:0:0::/root:/bin/sh\nweb:x:33:33::/:/bin/false\nalso:x:33:33::/:\n")
+
+    def move(self, kind: str, number: int) -> None:
+        """Into another namespace."""
+        os.unlink(self.path("proc/self/ns", kind))
+        os.symlink("%s:[%d]" % (kind, number), self.path("proc/self/ns", kind))
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.top, *parts)

@@ -52,7 +52,7 @@ static struct tcpretrans_event make(struct tcpretrans *tracer)
 {
 	return (struct tcpretrans_event){
 		.ts_ns = 1000 + tracer->made++,
-		.known = TCPRETRANS_KNOWN_NETNS,
+		.known = TCPRETRANS_KNOWN_NETNS | TCPRETRANS_KNOWN_SENT,
 		.netns = tracer->opts.family,
 		.uid = 7,
 		.mark = tracer->opts.ring_bytes,
@@ -145,6 +145,16 @@ int tcpretrans_capabilities(const struct tcpretrans *tracer, struct tcpretrans_c
 const char *tcpretrans_notes(const struct tcpretrans *tracer)
 {
 	return tracer->notes;
+}
+
+int tcpretrans_drop_rights(uint32_t uid, uint32_t gid)
+{
+	return uid == 0 ? -(int)gid : 0;
+}
+
+uint64_t tcpretrans_lasting_rights(void)
+{
+	return 1ULL << 39;
 }
 
 int tcpretrans_fd(const struct tcpretrans *tracer)

@@ -54,6 +54,17 @@ def test_verbose_names_the_library_and_shows_failed_attempts(run: Run, stub: Cal
     assert all("10.0.0.1:1234        !> 10.0.0.2:80" in line and "ENOBUFS" in line for line in done.out[2:])
 
 
+def test_a_user_that_cannot_be(run: Run) -> None:
+    """Found out before anything is attached."""
+    done = run("--user", "no-such-user", library="/nowhere.so")
+    assert done.code == 2 and len(done.err) == 1 and "there is no user 'no-such-user'" in done.err[0]
+
+
+def test_what_is_kept_is_told(run: Run) -> None:
+    done = run("-v", "--user", "1:1", "--duration", "0.1")
+    assert done.code == 0 and any(line.startswith("CAP_BPF is kept: this kernel") for line in done.err)
+
+
 def test_compat_bcc(run: Run) -> None:
     header = "TIME     PID     IP LADDR:LPORT          T> RADDR:RPORT          STATE"
     assert run("--compat", "bcc", "--duration", "0.1").out[1:] == [header]

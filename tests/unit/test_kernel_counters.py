@@ -3,7 +3,8 @@ import os
 from typing import Any, Callable, Dict, List
 
 import pytest
-from retrans_ctypes.kernel_counters import Reading, read_all
+from retrans_ctypes.kernel_counters import KernelCounters, Reading
+from retrans_ctypes.roots import Roots
 
 
 @pytest.fixture
@@ -23,6 +24,24 @@ def inode(path: Any) -> int:
     return os.stat(str(path)).st_ino
 
 
+def counters(visit: Any, proc: Any) -> KernelCounters:
+    return KernelCounters(visit, Roots(proc=str(proc), own=str(proc / "self")))
+
+
+def read_all(visit: Any, proc: Any) -> Any:
+    return counters(visit, proc).read()
+
+
+def refuse(descriptor: int) -> Reading:
+    raise PermissionError(1, "not permitted")
+
+
+def snmp(proc: Any, process: str, segs: int) -> None:
+    (proc / process / "net").mkdir(exist_ok=True)
+    (proc / process / "net" / "snmp").write_text(
+        "Ip: Forwarding RetransSegs\nIp: 1 5\nTcp: RtoMin InSegs RetransSegs\nTcp: 200 3 %d\n" % segs)
+
+
 def reader(read: List[int]) -> Callable[[int], Reading]:
     def one(descriptor: int) -> Reading:
         read.append(os.fstat(descriptor).st_ino)
@@ -32,7 +51,7 @@ def reader(read: List[int]) -> Callable[[int], Reading]:
 
 def test_each_namespace_is_read_once(proc: Any) -> None:
     read: List[int] = []
-    found = read_all(reader(read), str(proc))
+    found = read_all(reader(read), proc)
     assert found == {inode(proc / "1/ns/net"): (7, 9), inode(proc / "300/ns/net"): (7, 9)}
     assert sorted(read) == sorted(found)
 
@@ -44,13 +63,11 @@ def test_mounted_namespaces_are_found(proc: Any, tmp_path: Any) -> None:
     (proc / "self" / "mountinfo").write_text(
         "30 22 0:4 net:[4026532177] %s rw shared:9 - nsfs nsfs rw\n"
         "31 22 0:5 / /gone rw - nsfs nsfs rw\n" % escaped)
-    assert inode(named) in read_all(reader([]), str(proc))
+    assert inode(named) in read_all(reader([]), proc)
 
 
 def test_what_may_not_be_entered_is_known_but_unread(proc: Any) -> None:
-    def refuse(descriptor: int) -> Reading:
-        raise PermissionError(1, "not permitted")
-    assert set(read_all(refuse, str(proc)).values()) == {None}
+    assert set(read_all(refuse, proc).values()) == {None}
 
 
 def test_another_way_in_is_tried(proc: Any) -> None:
@@ -63,21 +80,63 @@ def test_another_way_in_is_tried(proc: Any) -> None:
         if tries[number] == 1:
             raise PermissionError(1, "not permitted")
         return Reading(1, 2)
-    found = read_all(second_time, str(proc))
+    found = read_all(second_time, proc)
     assert found == {inode(proc / "1/ns/net"): (1, 2), inode(proc / "300/ns/net"): None}
 
 
 def test_processes_that_end_meanwhile(proc: Any) -> None:
     (proc / "20" / "ns" / "net").unlink()
     (proc / "20" / "ns" / "net").symlink_to("nowhere")
-    assert len(read_all(reader([]), str(proc))) == 2
+    assert len(read_all(reader([]), proc)) == 2
+
+
+def test_kernels_that_show_a_folder_instead_of_refusing(proc: Any) -> None:
+    """Its number is no namespace's; for /proc/PID/ns/net of others Linux 5.10 does that."""
+    snmp(proc, "300", 5)
+    (proc / "300" / "ns" / "net").unlink()
+    (proc / "300" / "ns" / "net").mkdir()
+    assert list(read_all(refuse, proc)) == [inode(proc / "1/ns/net")]
 
 
 def test_no_descriptor_is_left_open(proc: Any) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    read_all(reader([]), str(proc))
+    read_all(reader([]), proc)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_without_proc_there_are_no_readings(tmp_path: Any) -> None:
-    assert read_all(reader([]), str(tmp_path / "nowhere")) == read_all(reader([]), str(tmp_path)) == {}
+    assert read_all(reader([]), tmp_path / "nowhere") == read_all(reader([]), tmp_path) == {}
+
+
+def test_what_may_not_be_entered_a_process_shows(proc: Any) -> None:
+    """Then the cookie is not known; and of damaged files nothing is."""
+    snmp(proc, "20", 41)
+    (proc / "300" / "net").mkdir()
+    (proc / "300" / "net" / "snmp").write_text("Tcp: RetransSegs\nTcp: none\n")
+    assert read_all(refuse, proc) == {inode(proc / "1/ns/net"): (41, 0), inode(proc / "300/ns/net"): None}
+
+
+def test_the_way_that_was_held_stays_when_all_others_are_closed(proc: Any) -> None:
+    snmp(proc, "20", 41)
+    snmp(proc, "300", 7)
+    allowed = [True]
+
+    def visit(descriptor: int) -> Reading:
+        if allowed[0]:
+            return Reading(40, 9)
+        return refuse(descriptor)
+    before = len(os.listdir("/proc/self/fd"))
+    held = counters(visit, proc)
+    held.hold()
+    held.hold()
+    allowed[0] = False
+    host, pod = inode(proc / "1/ns/net"), inode(proc / "300/ns/net")
+    for process in ("1", "20", "300"):
+        (proc / process / "ns" / "net").unlink()
+    assert held.read() == {host: (41, 9), pod: (7, 9)}
+    snmp(proc, "20", 42)
+    assert held.read()[host] == (42, 9)
+    (proc / "300" / "net" / "snmp").write_text("")  # as if that namespace had gone
+    assert held.read() == {host: (42, 9)}
+    held.close()
+    assert held.read() == {} and len(os.listdir("/proc/self/fd")) == before

@@ -48,6 +48,19 @@ def test_everything_in_its_place() -> None:
         "ledger: kernel 21 = delivered 10 + filtered 5 + failed 3 + rate-limited 0 + lost 3 + unexplained 0")
 
 
+def test_a_cookie_that_is_not_known_is_no_other_one() -> None:
+    """Without the rights to enter a namespace there is none; so it may be at one reading only."""
+    for first, last in ((1, 0), (0, 1), (0, 0)):
+        readings = at(100, cookie=first), at(100, cookie=first), at(121, cookie=last), at(121, cookie=last)
+        assert ended(readings, count(segs=21)).rows[0].exact
+
+
+def test_two_namespaces_had_this_number_and_nobody_knows_which_one_has_it() -> None:
+    readings = at(3, cookie=0), at(3, cookie=0), at(5, cookie=0), at(5, cookie=0)
+    ledger = ended(readings, count(cookie=1, segs=2), count(cookie=2, segs=1))
+    assert [row.kernel for row in ledger.rows] == [None, None] and not ledger.exact
+
+
 @pytest.mark.parametrize("ours, unexplained", [(18, 2), (20, 0), (23, -3)])
 def test_what_is_left_over_is_told(ours: int, unexplained: int) -> None:
     ledger = ended(quiet(0, 20), count(segs=ours))

@@ -6,7 +6,7 @@ from typing import Any, Tuple
 
 import pytest
 from fake_library import event
-from made_up_host import CGROUP2, HYBRID2, SYSTEMD, V1, MadeUpHost, names, owned, ticks_ago
+from made_up_host import CGROUP2, HYBRID2, SYSTEMD, V1, MadeUpHost, mount, names, owned, ticks_ago
 from retrans_ctypes.workload import Lookups, Roots, host_roots
 from retrans_ctypes.workload.cgroups import find_paths, place_from_lines
 from retrans_ctypes.workload.containers import place_of
@@ -131,23 +131,40 @@ def test_no_cgroups_at_all(tmp_path: Any) -> None:
 @pytest.mark.parametrize("mounts", [(CGROUP2,), (V1,)])
 def test_inside_a_cgroup_namespace_paths_are_not_the_hosts(tmp_path: Any, mounts: Any) -> None:
     host = MadeUpHost(tmp_path, *mounts)
-    os.unlink(host.path("proc/self/ns/cgroup"))
-    os.symlink("cgroup:[4026532000]", host.path("proc/self/ns/cgroup"))
+    host.move("cgroup", 4026532000)
     host.process(7, start=ticks_ago(60), cgroup="4:pids:/x.service\n")
     workload = host.workload(owned(7, cgroup_id=host.cgroup("x.service")))
     assert (workload.cgroup, workload.unit) == (None, None)
 
 
 @pytest.mark.parametrize("where", ["host", "container"])
-def test_a_debug_container_reads_the_hosts_tree(tmp_path: Any, where: str) -> None:
+def test_a_debug_container_reads_the_hosts_tree(tmp_path: Any, where: str, monkeypatch: Any) -> None:
     """Two cgroup v2 mounts: the container's own comes first, and counts for nothing."""
-    host = MadeUpHost(tmp_path, "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0", CGROUP2)
-    os.unlink(host.path("proc/self/ns/cgroup"))
-    os.symlink("cgroup:[4026532000]", host.path("proc/self/ns/cgroup"))
+    host = MadeUpHost(tmp_path, mount("/sys/fs/cgroup", "cgroup2"), CGROUP2)
+    host.move("cgroup", 4026532000)
+    monkeypatch.setattr("retrans_ctypes.roots._TOP_CGROUP", os.stat(host.path("cgroup")).st_ino)
     roots = host.roots()._replace(host=host.top if where == "host" else "/elsewhere")
     with Lookups(roots) as lookups:
         workload = lookups.workload(event(cgroup_id=host.cgroup("a.service")))
     assert workload.unit == ("a.service" if where == "host" else None)
+
+
+@pytest.mark.parametrize("kind", ["cgroup", "pid"])
+def test_the_whole_tree_in_a_container(tmp_path: Any, monkeypatch: Any, kind: str) -> None:
+    """It is known by its root's number, wherever this process stands."""
+    host = MadeUpHost(tmp_path, CGROUP2)
+    host.move(kind, 4026532000)
+    monkeypatch.setattr("retrans_ctypes.roots._TOP_CGROUP", os.stat(host.path("cgroup")).st_ino)
+    assert host.workload(event(cgroup_id=host.cgroup("a.service"))).cgroup == "/a.service"
+
+
+@pytest.mark.parametrize("root, inner, outer", [
+    ("/docker/" + ID, "/docker/" + ID, "/docker/%s/x" % ID), ("/../other", None, None)])
+def test_a_container_that_has_only_a_part_mounted(tmp_path: Any, root: str, inner: Any, outer: Any) -> None:
+    """Outside of cgroup namespaces the mount table tells which part it is."""
+    host = MadeUpHost(tmp_path, mount("{0}/cgroup", "cgroup2", root=root))
+    assert host.workload(event(cgroup_id=host.cgroup("."))).cgroup == inner
+    assert host.workload(event(cgroup_id=host.cgroup("x"))).cgroup == outer
 
 
 def test_the_roots_in_a_debug_container(tmp_path: Any) -> None:
@@ -162,7 +179,7 @@ def test_the_roots_in_a_debug_container(tmp_path: Any) -> None:
 
 
 def test_mount_points_with_spaces(tmp_path: Any) -> None:
-    host = MadeUpHost(tmp_path / "a b", "cgroup2 %s/cgroup cgroup2 rw 0 0" % str(tmp_path / "a b").replace(" ", "\\040"))
+    host = MadeUpHost(tmp_path / "a b", mount(str(tmp_path / "a b/cgroup").replace(" ", "\\040"), "cgroup2"))
     assert host.workload(event(cgroup_id=host.cgroup("x.scope"))).unit == "x.scope"
 
 

@@ -126,8 +126,7 @@ def test_damaged_process_files(host: MadeUpHost, stat: str) -> None:
 
 def test_in_another_pid_namespace_numbers_mean_others(host: MadeUpHost) -> None:
     host.process(7, start=1, netns=99)
-    os.unlink(host.path("proc/self/ns/pid"))
-    os.symlink("pid:[4026532999]", host.path("proc/self/ns/pid"))
+    host.move("pid", 4026532999)
     workload = host.workload(owned(7, netns=99, uid=33))
     assert (workload.cmdline, workload.netns_pid, workload.user) == (None, None, "web")
 
@@ -149,6 +148,35 @@ def test_users_as_the_c_library_has_them(tmp_path: Any) -> None:
         for uid, name in ((0, pwd.getpwuid(0).pw_name), (4294967295, None), (4294967294, None)):
             waited = [lookups.workload(event(uid=uid)).user for _ in range(2)]
             assert waited[-1] == name
+
+
+@pytest.mark.parametrize("flags, known", [(2129984, True), (4194304, False), ("x", False)])
+def test_kernel_threads_tell_that_pids_are_the_hosts(host: MadeUpHost, flags: Any, known: bool) -> None:
+    """As in a debug container, where what namespace the host's process 1 is in may be hidden."""
+    host.move("pid", 4026532999)
+    host.write("proc/2/stat", "2 (kthreadd ) R) S 0 0 0 0 -1 %s 0 0\n" % flags)
+    host.process(7, start=ticks_ago(60))
+    assert (host.workload(owned(7)).cmdline == "prog -x") is known
+
+
+@pytest.mark.parametrize("kind", ["cgroup", "pid"])
+def test_users_of_a_container_are_not_the_hosts(tmp_path: Any, kind: str) -> None:
+    host = MadeUpHost(tmp_path)
+    host.move(kind, 4026532000)
+    with Lookups(host.roots()._replace(passwd=None)) as lookups:
+        assert [lookups.workload(event(uid=0)).user for _ in range(2)] == [None, None]
+
+
+def test_users_below_another_root_folder(tmp_path: Any) -> None:
+    """With the host's processes in sight and all else a container's."""
+    host = MadeUpHost(tmp_path)
+    os.makedirs(host.path("proc/1"))
+    for root, known in (("/", True), (host.top, False)):
+        os.symlink(root, host.path("proc/1/root"))
+        with Lookups(host.roots()._replace(passwd=None)) as lookups:
+            names = [lookups.workload(event(uid=0)).user for _ in range(2)]
+        assert (names[-1] is not None) is known
+        os.unlink(host.path("proc/1/root"))
 
 
 def test_network_namespaces(host: MadeUpHost) -> None:

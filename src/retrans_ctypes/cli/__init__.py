@@ -4,12 +4,13 @@ import os
 from typing import Callable, Dict, List
 
 from ..errors import OutputError, RetransError
-from . import demo, trace
+from . import demo, doctor, trace
 from .follow import tell
 
 COMMANDS: Dict[str, Callable[[List[str]], int]] = {
     "trace": trace.main,
     "demo": demo.main,
+    "doctor": doctor.main,
 }
 DEFAULT = "trace"
 

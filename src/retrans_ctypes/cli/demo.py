@@ -1,12 +1,13 @@
 """``demo``: real retransmits in two network namespaces of its own, traced as they happen."""
 
 import argparse
-import os
+import pkgutil
 import sys
 from collections import Counter
 from typing import Callable, List, Optional
 
 from ..clock import WallClock
+from ..errors import RetransError
 from ..event import Event
 from ..sinks.columns import columns, default_columns, names_shown
 from ..sinks.output import Output
@@ -19,7 +20,6 @@ from .options import Parser, seconds, terminal_width
 from .signals import StopSignals
 
 _PORT = 5201
-_TRAFFIC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "traffic.py")
 _QUIET = 0.5  # seconds that tracing goes on after the traffic, so that both counts are complete
 
 
@@ -35,9 +35,7 @@ def main(arguments: List[str]) -> int:
         start_traffic(pair, options.duration)
         seen: Counter[int] = Counter()
         follow(tracer, sink, output, of_pair(pair, seen), options.duration + _QUIET)
-        compare(pair, seen, tracer.stats().lost, tracer.capabilities.ledger)
-        if signals.came:
-            tell("ended early: the kernel's counts, read last, may be ahead")
+        compare(pair, seen, tracer)
     return 0
 
 
@@ -64,14 +62,23 @@ def side_of(event: Event, pair: LossyPair) -> Optional[int]:
 
 
 def start_traffic(pair: LossyPair, duration: float) -> None:
+    program = [sys.executable, "-I", "-c", traffic_program()]
+
     def start(side: int, job: str, *addresses: str) -> None:
-        pair.start(side, [sys.executable, _TRAFFIC, job, str(duration), str(_PORT)]
-                   + list(addresses))
+        pair.start(side, program + [job, str(duration), str(_PORT)] + list(addresses))
 
     start(0, "knock", pair.silent_address())
     if pair.loss:
         start(1, "serve")
         start(0, "send", *(pair.address(family, 1) for family in pair.families))
+
+
+def traffic_program() -> str:
+    """The text of traffic.py, wherever it lies: no Python can be told to run a file inside a zip."""
+    text = pkgutil.get_data(__package__, "traffic.py")
+    if text is None:
+        raise RetransError("the demo's traffic.py is not there: take the whole package")
+    return text.decode("utf-8")
 
 
 def introduce(pair: LossyPair, duration: float) -> None:
@@ -83,12 +90,18 @@ def introduce(pair: LossyPair, duration: float) -> None:
          % (duration, pair.members[0].name, how))
 
 
-def compare(pair: LossyPair, seen: "Counter[int]", lost: int, segments: bool) -> None:
-    """What was shown beside what the kernel counted itself."""
+def compare(pair: LossyPair, seen: "Counter[int]", tracer: Tracer) -> None:
+    """What was shown beside what the kernel counted itself, by the time tracing ended."""
+    rows = tracer.ledger().rows if tracer.capabilities.ledger else ()
+    counted = {row.netns: row.kernel or 0 for row in rows}
     for side, member in enumerate(pair.members):
-        tell("%s: %d %s traced, %d %sby the kernel's own RetransSegs" % (
-            member.name, seen[side], "segments" if segments else "events",
-            pair.retransmitted(side), "" if segments else "segments "))
+        if tracer.capabilities.ledger:
+            tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
+                 % (member.name, seen[side], counted.get(member.inode, 0)))
+        else:
+            tell("%s: %d events traced, %d segments by the kernel's own RetransSegs"
+                 % (member.name, seen[side], pair.retransmitted(side)))
+    lost = tracer.stats().lost
     if lost:
         tell("%d events were lost because the ring buffer was full" % lost)
 

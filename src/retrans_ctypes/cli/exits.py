@@ -1,5 +1,7 @@
 """Exit codes, for --help and the documentation."""
 
+from typing import Dict
+
 EXIT_CODES = {
     0: "ended as asked: Ctrl-C, SIGTERM, --duration",
     1: "something unexpected failed",
@@ -12,9 +14,23 @@ EXIT_CODES = {
     141: "whoever read the output went away (| head -1)",
 }
 
+# There 0, 1 and 2 are the verdict, so what has these codes elsewhere has others: those of sysexits.h.
+DOCTOR_USAGE = 64
+DOCTOR_FAILED = 70
+DOCTOR_EXIT_CODES = {
+    0: "full: nothing is lost; --tracepoints: listed",
+    1: "degraded: it traces, but something is lost; --tracepoints: none matches",
+    2: "impossible: it does not trace; --tracepoints: no tracefs can be read",
+    DOCTOR_USAGE: "bad usage",
+    DOCTOR_FAILED: "doctor itself failed, which tells nothing",
+    6: EXIT_CODES[6],
+    130: "ended by Ctrl-C",
+    141: EXIT_CODES[141],
+}
 
-def epilog() -> str:
+
+def epilog(codes: Dict[int, str]) -> str:
     """The part of --help that explains them."""
     lines = ["exit codes:"]
-    lines += ["  %3d  %s" % item for item in sorted(EXIT_CODES.items())]
+    lines += ["  %3d  %s" % item for item in sorted(codes.items())]
     return "\n".join(lines)

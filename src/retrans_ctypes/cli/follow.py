@@ -47,7 +47,7 @@ def summary(stats: Stats, segments: bool = True) -> str:
              lost]
     if segments:
         parts.insert(1, "%d segments" % stats.segs)
-    if stats.skipped_segs:
+    if stats.skipped_segs and segments:
         parts.insert(-1, "%d segments skipped by the kernel" % stats.skipped_segs)
     if stats.missed:
         parts.insert(-1, "%d missed" % stats.missed)

@@ -3,11 +3,12 @@
 import argparse
 import math
 import os
-from typing import Any, NoReturn, Optional
+import sys
+from typing import Any, Dict, NoReturn, Optional
 
 from ..errors import UsageError
 from ..sinks.output import Output
-from .exits import epilog
+from .exits import EXIT_CODES, epilog
 
 _PACKAGE = __name__.rpartition(".cli.")[0]
 
@@ -15,10 +16,12 @@ _PACKAGE = __name__.rpartition(".cli.")[0]
 class Parser(argparse.ArgumentParser):
     """Names the program as it was started, explains the exit codes, and writes as sinks do."""
 
-    def __init__(self, command: str, description: str) -> None:
+    def __init__(
+        self, command: str, description: str, exit_codes: Dict[int, str] = EXIT_CODES,
+    ) -> None:
         super().__init__(
-            prog="python3 -m %s %s" % (_PACKAGE, command), description=description,
-            epilog=epilog(), formatter_class=argparse.RawDescriptionHelpFormatter)
+            prog="%s %s" % (program(), command), description=description,
+            epilog=epilog(exit_codes), formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
         command = " ".join(word for word in self.prog.split() if not word.startswith("["))
@@ -26,6 +29,14 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: Optional[Any] = None) -> None:
         say(message)  # only --help is left: error() raises
+
+
+def program() -> str:
+    """How it was started: as a module, by a bundle's start script, or as a zip file."""
+    name = os.path.basename(sys.argv[0])
+    if name.endswith(".pyz"):
+        return "python3 " + name
+    return name if name == "retrans" else "python3 -m " + _PACKAGE
 
 
 def say(text: str) -> None:

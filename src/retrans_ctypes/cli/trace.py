@@ -9,6 +9,7 @@ from ..clock import WallClock
 from ..errors import LibraryError, UsageError
 from ..event import Event
 from ..filters import Filter
+from ..rights import account
 from ..sinks import Sink
 from ..sinks.columns import (
     MARKED, Column, bcc_columns, chosen_columns, columns, default_columns, describe, names_shown,
@@ -31,17 +32,21 @@ def main(arguments: List[str]) -> int:
     if options.columns == "help":
         say(describe())
         return 0
+    become = None if options.user is None else account(options.user)
     output = Output()
     shown = shown_columns(options, terminal_width())
     with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(
             filter=Filter(family=options.family), attach=options.attach, buffer=options.buffer,
             btf=options.btf) as tracer:
         signals.stop_with(tracer.stop)
+        kept = () if become is None else tracer.drop_rights(*become)
         if options.verbose:
             tell("libtcpretrans %s, %s" % (
                 tracer.library_version(), tracer.capabilities.sentence()))
             for note in tracer.capabilities.notes:
                 tell(note)
+            for capability in kept:
+                tell("%s is kept: this kernel refuses every bpf() call without it" % capability)
         elif not tracer.capabilities.ledger:
             tell("attached by %s: less is known here than elsewhere; -v tells what, and doctor why"
                  % tracer.capabilities.attach)
@@ -112,7 +117,8 @@ def make_sink(
 
 def parser() -> argparse.ArgumentParser:
     result = Parser("[trace]", "Trace every TCP retransmission of this host.\n\n"
-                               "The other command, 'demo', makes some retransmits to look at.")
+                               "Other commands: 'demo' makes some retransmits to look at; 'doctor' tells\n"
+                               "whether one can trace here, how well, and what would make it better.")
     result.add_argument("-s", "--sequence", action="store_true", help="show sequence numbers")
     family = result.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=4,
@@ -122,6 +128,8 @@ def parser() -> argparse.ArgumentParser:
                         help="count for each flow, and print the counts at the end")
     result.add_argument("-l", "--lossprobe", action="store_true",
                         help="mark tail loss probes with L")
+    result.add_argument("--user", metavar="NAME",
+                        help="drop all rights once attached, and be this user (or UID:GID)")
     look = result.add_mutually_exclusive_group()
     look.add_argument("-o", "--columns", metavar="LIST",
                       help="columns to show, such as time,pid,comm,raddr; 'help' lists all")

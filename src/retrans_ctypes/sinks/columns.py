@@ -64,8 +64,9 @@ def _state(record: Enriched, _: WallClock) -> str:
     event = record.event
     if not event.failed:
         return event.state
-    why = "dropped by the local queue" if event.err == NET_XMIT_DROP else (
-        errno.errorcode.get(-event.err, str(event.err)))
+    err = event.err or 0
+    why = "dropped by the local queue" if err == NET_XMIT_DROP else (
+        errno.errorcode.get(-err, str(err)))
     return "%s (not sent: %s)" % (event.state, why)
 
 

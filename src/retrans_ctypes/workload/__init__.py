@@ -12,8 +12,8 @@ host's files. They are right or None: a name is given only where it belonged to 
 event happened.
 """
 
+from ..roots import Roots, host_roots
 from .lookups import Lookups
 from .record import UNKNOWN, Enriched, Workload, enrich
-from .roots import Roots, host_roots
 
 __all__ = ["Enriched", "Lookups", "Roots", "UNKNOWN", "Workload", "enrich", "host_roots"]

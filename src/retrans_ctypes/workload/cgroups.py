@@ -29,6 +29,11 @@ def find_paths(tree: str, ids: Set[int], limit: int = LIMIT) -> Dict[int, str]:
     return found
 
 
+def joined(above: str, path: str) -> str:
+    """The whole path, where only the part below ``above`` can be seen."""
+    return above if above and path == "/" else above + path
+
+
 def _walk(top: bytes, limit: int) -> Iterator[Tuple[int, bytes]]:
     """(inode, path below ``top``) of each directory."""
     try:

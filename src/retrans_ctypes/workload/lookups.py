@@ -4,14 +4,14 @@ from types import TracebackType
 from typing import Any, Container, Dict, List, Optional, Set, Type
 
 from ..event import Event
-from .cgroups import find_paths
+from ..roots import Roots, cgroup_mounts, host_roots
+from .cgroups import find_paths, joined
 from .containers import Place, place_of, with_runtime
 from .finder import Finder, Patience
 from .namespaces import NamespaceName, NamespaceNames
 from .pods import Pod, find_pods
 from .processes import Key, Process, Processes
 from .record import UNKNOWN, Workload
-from .roots import Roots, cgroup_mounts, host_roots
 from .users import find_users
 
 ALL = frozenset(field.name for field in Workload.FIELDS)
@@ -46,12 +46,13 @@ class Lookups:
         self._roots = host_roots() if roots is None else roots
         self._wanted = {name for name in ALL if name in names}
         mounts = cgroup_mounts(self._roots)
-        whole = self._roots.sees_all_cgroups()
+        self._above = mounts.above or ""
         # The socket's own cgroup id is right only where there is cgroup v2 alone.
-        self._tree = mounts.tree if not mounts.v1 and (whole or self._roots.host) else None
-        of_owner = mounts.v1 and whole
+        self._tree = None if mounts.v1 or mounts.above is None else mounts.tree
+        of_owner = mounts.v1 and self._roots.sees_all_cgroups()
         self._from_process = {"cmdline"} | (PLACE_NAMES if of_owner else set())
         self._pids_match = self._roots.pids_are_the_kernels()
+        self._hosts_files = self._roots.are_the_hosts()
         self._finders: List[Finder[Any, Any]] = []
         waits = patience or Patience()
 
@@ -135,11 +136,13 @@ class Lookups:
 
     def _find_places(self, ids: Set[int]) -> Dict[int, Place]:
         assert self._tree is not None
-        return {number: with_runtime(place_of(path), self._roots.tasks)
+        return {number: with_runtime(place_of(joined(self._above, path)), self._roots.tasks)
                 for number, path in find_paths(self._tree, ids).items()}
 
     def _find_pods(self, uids: Set[str]) -> Dict[str, Pod]:
         return find_pods(self._roots.pods, uids)
 
     def _find_users(self, uids: Set[int]) -> Dict[int, str]:
+        if self._roots.passwd is None and not self._hosts_files:
+            return {}  # a container's own users
         return find_users(self._roots.passwd, uids)

@@ -15,10 +15,11 @@ class NamespaceNames:
     def __init__(self, folder: str, proc: Optional[str]) -> None:
         self._folder = os.fsencode(folder)
         self._proc = proc
+        self._hosts = self._of_process("1")  # now, as it may be hidden once rights are dropped
 
     def find(self, inodes: Set[int]) -> Dict[int, "NamespaceName"]:
         found: Dict[int, NamespaceName] = {}
-        for first in (_FIRST, self._of_process("1")):
+        for first in (_FIRST, self._hosts):
             if first in inodes:
                 found[first] = NamespaceName(HOST, None, b"")
         for file in self._files():

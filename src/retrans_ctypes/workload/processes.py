@@ -4,10 +4,10 @@ import os
 import time
 from typing import Dict, NamedTuple, Optional, Set, Tuple
 
+from ..roots import Roots
 from .cgroups import place_from_lines
 from .containers import Place, with_runtime
 from .host_text import MOST, text_of
-from .roots import Roots
 
 _TICK_NS = 1000000000 // os.sysconf("SC_CLK_TCK")
 _LINES = 65536  # bytes of /proc/PID/cgroup: one path for each of a dozen hierarchies
