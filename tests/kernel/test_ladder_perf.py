@@ -10,8 +10,7 @@ from lab.load import Load, run
 from lab.seen import segments, sent
 from lab.ways import Way, tracing
 
-ATTACHED = ["tp_btf", "raw_tp"]
-each_attach = pytest.mark.parametrize("attach", ATTACHED)
+each_attach = pytest.mark.parametrize("attach", [pytest.param("tp_btf", marks=pytest.mark.full), "raw_tp"])
 
 
 @each_attach

@@ -100,7 +100,7 @@ def test_counts_for_each_flow(lab: Lab, nothing_left_behind: None) -> None:
     assert str(flow["retransmits"]) == expected and flow["segs"] is None
 
 
-@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("width", [80, pytest.param(200, marks=pytest.mark.full)])
 def test_text_fits_and_shows_gaps(lab: Lab, nothing_left_behind: None, width: int) -> None:
     with terminal(width) as screen:
         with subprocess.Popen(tp(), stdout=screen.writer, stderr=subprocess.PIPE) as child:

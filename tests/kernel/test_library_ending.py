@@ -178,7 +178,9 @@ def test_ctrl_c_raises_keyboard_interrupt_at_once(nothing_left_behind: None, wai
     assert (code, errors) == (0, [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [
+    signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)],
+    ids=lambda number: number.name)
 @pytest.mark.parametrize("way", ways.TYPED + ways.TRACEFS, ids=lambda way: way.name)
 def test_every_end_leaves_nothing_attached(nothing_left_behind: None, way: ways.Way, number: int) -> None:
     """The fixture compares `bpftool prog` and `bpftool link` before and after."""
