@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE /* O_PATH */
 #include "kernel_btf.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,9 +42,13 @@ static bool describes_kernel(const struct btf *btf)
 /* One could wait for ever to open what is no regular file. */
 static bool is_something_else(const char *path)
 {
-	struct stat status;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat status = {};
+	bool is_else = fd >= 0 && !fstat(fd, &status) && !S_ISREG(status.st_mode);
 
-	return !stat(path, &status) && !S_ISREG(status.st_mode);
+	if (fd >= 0)
+		close(fd);
+	return is_else;
 }
 
 static int load_file(const char *path, struct btf **btf, const struct explain *why)
