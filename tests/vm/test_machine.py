@@ -11,7 +11,7 @@ from typing import Any, List, Set
 import pytest
 from lab import commands
 
-from . import places
+from . import image, kernels, places
 
 pytestmark = pytest.mark.full
 KERNEL = "5.10"
@@ -43,6 +43,12 @@ def traces(folder: str) -> Set[str]:
         if folder in text:
             found.add(text.replace("\0", " "))
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernel_there() -> None:
+    """The first use of a kernel fetches it and says so; the tests begin after that."""
+    image.of(kernels.Choice().get(KERNEL))
 
 
 @pytest.fixture(autouse=True)
