@@ -85,11 +85,13 @@ def test_second_wheel_is_the_first(wheel: str) -> None:
     assert os.stat(wheel).st_mtime_ns == before
 
 
+@pytest.mark.full
 def test_sdist_builds_offline_to_the_same_bytes(offline_wheel: str, wheel: str) -> None:
     assert os.path.basename(offline_wheel) == os.path.basename(wheel)
     assert read(offline_wheel) == read(wheel)
 
 
+@pytest.mark.full
 def test_skeleton_of_other_sources_is_refused(unpacked_sdist: str, offline_wheel: str) -> None:
     native = os.path.join(unpacked_sdist, "native")
     with open(os.path.join(native, "bpf", "tcpretrans.bpf.c"), "a") as program:

