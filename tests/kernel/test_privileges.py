@@ -244,6 +244,19 @@ def test_a_user_that_this_container_has_not(stage: Stage) -> None:
     assert done.stdout.startswith(("UsageError cannot become", "PermissionDenied cannot become"))
 
 
+@pytest.mark.parametrize("uid, gid", [(65534, 2**32 - 1), (2**32 - 1, 65534)])
+def test_no_number_that_means_as_before(stage: Stage, uid: int, gid: int) -> None:
+    """To setresuid() and setresgid() it does, so root's group would stay."""
+    script = ("import os\n"
+              "from retrans_ctypes import _library\n"
+              "native = _library.NativeTracer(_library.load()._native, _library.Handle(1))\n"
+              "try: native.drop_rights({}, {})\n"
+              "except Exception as error: print(type(error).__name__, os.getresuid(), os.getresgid())").format(uid, gid)
+    done = subprocess.run([stage.python, "-c", script], cwd=stage.folder, stdout=subprocess.PIPE,
+                          universal_newlines=True, check=True)
+    assert done.stdout == "UsageError (0, 0, 0) (0, 0, 0)\n"
+
+
 def test_other_threads_would_keep_their_rights(stage: Stage) -> None:
     script = ("import threading, retrans_ctypes\n"
               "wait = threading.Event()\n"
