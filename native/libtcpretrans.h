@@ -117,7 +117,7 @@ struct tcpretrans_field {
 typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *ctx);
 
 /* Load and attach the programs. 0, or -errno with a sentence in opts->error:
- * -EPERM (rights), -EOPNOTSUPP (no way of attaching works here), -EINVAL (options), -ENOMEM ... */
+ * -EPERM or -EACCES (rights), -EOPNOTSUPP (no way of attaching works here), -EINVAL (options), -ENOMEM ... */
 TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out);
 
 /* Fill `capabilities`, of which the caller knows `size` bytes. */
@@ -125,7 +125,7 @@ TCPRETRANS_API int tcpretrans_capabilities(const struct tcpretrans *tracer,
 					   struct tcpretrans_capabilities *capabilities, size_t size);
 
 /* Why it is not more: a sentence a line, beginning with what it is about and a colon ("tp_btf: ...",
- * "stall: ..."); empty where nothing is missing. Valid until close. */
+ * "stall_us: ..."); empty where nothing is missing. Valid until close. */
 TCPRETRANS_API const char *tcpretrans_notes(const struct tcpretrans *tracer);
 
 /* Wait at most timeout_ms (-1 = for ever) until there is something to drain: 1 = there is,
