@@ -168,9 +168,9 @@ TCPRETRANS_API int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_f
 TCPRETRANS_API int tcpretrans_drop_rights(uint32_t uid, uint32_t gid);
 
 /* The capabilities that a tracer needs on this kernel once it is open, a bit for each number: none, or
- * CAP_BPF where the kernel refuses every bpf() call without it (unprivileged_bpf_disabled before Linux
- * 6.0; CAP_SYS_ADMIN where there is no CAP_BPF). Tries, so the calling thread's capabilities are out of
- * effect for a moment. */
+ * CAP_BPF where the kernel refuses every bpf() call without it (older ones, with
+ * unprivileged_bpf_disabled), CAP_SYS_ADMIN where there is no CAP_BPF. Tries, so the calling thread's
+ * capabilities are out of effect for a moment. */
 TCPRETRANS_API uint64_t tcpretrans_lasting_rights(void);
 
 /* A descriptor for select, poll or epoll: readable when there may be something to drain. It may
