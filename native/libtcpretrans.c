@@ -67,6 +67,18 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 	return 0;
 }
 
+/* Perf buffers count as locked memory of the user, whatever rights to trace he has. */
+static int explain_buffer(const struct explain *why, int err, const struct programs *programs)
+{
+	if (!programs_have_ring(programs) && (err == -EPERM || err == -EACCES))
+		return explain(why, err, "the kernel forbids perf buffers of %zu bytes (%s): raise the limit "
+			       "of locked memory (ulimit -l) or kernel.perf_event_mlock_kb, or give "
+			       "CAP_IPC_LOCK; in a container its seccomp profile may forbid "
+			       "perf_event_open()", programs->buffer_bytes, strerror(-err));
+	return explain(why, err, "the buffer of %zu bytes cannot be mapped: %s; ask for a smaller one, or "
+		       "raise the memory limit", programs->buffer_bytes, strerror(-err));
+}
+
 static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 		 const struct explain *why)
 {
@@ -78,7 +90,7 @@ static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 	err = buffer_open(&tracer->buffer, programs_have_ring(programs), programs_buffer_fd(programs),
 			  programs->buffer_bytes);
 	if (err)
-		return explain(why, err, "the buffer cannot be mapped: %s", strerror(-err));
+		return explain_buffer(why, err, programs);
 	err = owners_open(&tracer->owners, &tracer->programs);
 	if (err)
 		return explain(why, err, "out of memory");

@@ -117,7 +117,7 @@ struct tcpretrans_field {
 typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *ctx);
 
 /* Load and attach the programs. 0, or -errno with a sentence in opts->error:
- * -EPERM (rights), -EOPNOTSUPP (no way of attaching works here), -EINVAL (options), -ENOMEM ... */
+ * -EPERM or -EACCES (rights), -EOPNOTSUPP (no way of attaching works here), -EINVAL (options), -ENOMEM ... */
 TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out);
 
 /* Fill `capabilities`, of which the caller knows `size` bytes. */
@@ -125,7 +125,7 @@ TCPRETRANS_API int tcpretrans_capabilities(const struct tcpretrans *tracer,
 					   struct tcpretrans_capabilities *capabilities, size_t size);
 
 /* Why it is not more: a sentence a line, beginning with what it is about and a colon ("tp_btf: ...",
- * "stall: ..."); empty where nothing is missing. Valid until close. */
+ * "stall_us: ..."); empty where nothing is missing. Valid until close. */
 TCPRETRANS_API const char *tcpretrans_notes(const struct tcpretrans *tracer);
 
 /* Wait at most timeout_ms (-1 = for ever) until there is something to drain: 1 = there is,
@@ -168,9 +168,9 @@ TCPRETRANS_API int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_f
 TCPRETRANS_API int tcpretrans_drop_rights(uint32_t uid, uint32_t gid);
 
 /* The capabilities that a tracer needs on this kernel once it is open, a bit for each number: none, or
- * CAP_BPF where the kernel refuses every bpf() call without it (unprivileged_bpf_disabled before Linux
- * 6.0; CAP_SYS_ADMIN where there is no CAP_BPF). Tries, so the calling thread's capabilities are out of
- * effect for a moment. */
+ * CAP_BPF where the kernel refuses every bpf() call without it (older ones, with
+ * unprivileged_bpf_disabled), CAP_SYS_ADMIN where there is no CAP_BPF. Tries, so the calling thread's
+ * capabilities are out of effect for a moment. */
 TCPRETRANS_API uint64_t tcpretrans_lasting_rights(void);
 
 /* A descriptor for select, poll or epoll: readable when there may be something to drain. It may

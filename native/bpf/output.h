@@ -16,14 +16,13 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } perf_events SEC(".maps");
 
-/* Records on their way into a perf buffer, too big for the stack. More than one for each CPU, since a
- * softirq may come in between, and on older kernels nothing keeps programs from interrupting each
- * other. */
+/* Records on their way into a perf buffer, too big for the stack. More than one for each CPU, since
+ * a softirq or, on some kernels, another task may come in between. */
 #define DRAFTS 4
 
 struct draft {
 	struct tcpretrans_record record;
-	__u64 taken;
+	__u64 takers;
 };
 
 struct {
@@ -33,16 +32,25 @@ struct {
 	__type(value, struct draft);
 } drafts SEC(".maps");
 
+/* Entered before looking whether it is free, so that of two who interrupt each other at most one gets
+ * it; older kernels have no operation that does both. */
+static __always_inline bool take(struct draft *draft)
+{
+	__sync_fetch_and_add(&draft->takers, 1);
+	if (*(volatile __u64 *)&draft->takers == 1)
+		return true;
+	__sync_fetch_and_add(&draft->takers, -1);
+	return false;
+}
+
 static __always_inline struct tcpretrans_record *take_draft(void)
 {
 	for (__u32 i = 0; i < DRAFTS; i++) {
 		__u32 place = i;
 		struct draft *draft = bpf_map_lookup_elem(&drafts, &place);
 
-		if (!draft || draft->taken)
-			continue;
-		draft->taken = 1;
-		return &draft->record;
+		if (draft && take(draft))
+			return &draft->record;
 	}
 	return 0;
 }
@@ -112,7 +120,7 @@ static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bo
 	}
 	draft = (struct draft *)record;
 	failed = bpf_perf_event_output(ctx, &perf_events, BPF_F_CURRENT_CPU, record, sizeof(*record));
-	draft->taken = 0;
+	__sync_fetch_and_add(&draft->takers, -1);
 	return !failed;
 }
 

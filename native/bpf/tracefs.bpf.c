@@ -53,22 +53,28 @@ static __always_inline void fill_address(__u8 *to, __u8 family, const __u32 *wor
 		__builtin_memcpy(to, words, 16);
 }
 
+/* What both tracepoints' records hold. */
 static __always_inline struct tcpretrans_record *
-begin_from(void *ctx, struct tcpretrans_counters *count, __u16 saddr_v6, __u16 daddr_v6)
+begin_from(void *ctx, struct tcpretrans_counters *count, __u8 kind,
+	   const volatile struct tcpretrans_offsets *at)
 {
 	__u32 local[4] = {}, remote[4] = {};
 	struct tcpretrans_record *record;
 	__u8 family;
 
-	bpf_probe_read_kernel(local, sizeof(local), (const char *)ctx + saddr_v6);
-	bpf_probe_read_kernel(remote, sizeof(remote), (const char *)ctx + daddr_v6);
+	bpf_probe_read_kernel(local, sizeof(local), (const char *)ctx + at->saddr_v6);
+	bpf_probe_read_kernel(remote, sizeof(remote), (const char *)ctx + at->daddr_v6);
 	family = is_v4_mapped(remote) ? 4 : 6;
 	record = begin(count, family, 0);
 	if (!record)
 		return 0;
+	record->event.kind = kind;
 	record->event.family = family;
 	fill_address(record->event.saddr, family, local);
 	fill_address(record->event.daddr, family, remote);
+	record->event.sport = VALUE(__u16, ctx, at->sport);
+	record->event.dport = VALUE(__u16, ctx, at->dport);
+	record->event.known |= TCPRETRANS_KNOWN_SENT;
 	return record;
 }
 
@@ -91,16 +97,12 @@ int on_retransmit_skb(void *ctx)
 	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
 
-	record = count ? begin_from(ctx, count, settings.skb.saddr_v6, settings.skb.daddr_v6) : 0;
+	record = count ? begin_from(ctx, count, TCPRETRANS_KIND_SKB, &settings.skb) : 0;
 	if (!record)
 		return 0;
 	event = &record->event;
-	event->kind = TCPRETRANS_KIND_SKB;
-	event->sport = VALUE(__u16, ctx, settings.skb.sport);
-	event->dport = VALUE(__u16, ctx, settings.skb.dport);
 	event->state = VALUE(__u32, ctx, settings.skb.state);
 	event->err = VALUE(__s32, ctx, settings.skb.err);
-	event->known |= TCPRETRANS_KNOWN_SENT;
 	if (event->state == TCP_SYN_SENT)
 		event->reason = TCPRETRANS_REASON_SYN;
 	find_opener(event, VALUE(__u64, ctx, settings.skb.skaddr));
@@ -115,16 +117,12 @@ int on_retransmit_synack(void *ctx)
 	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
 
-	record = count ? begin_from(ctx, count, settings.synack.saddr_v6, settings.synack.daddr_v6) : 0;
+	record = count ? begin_from(ctx, count, TCPRETRANS_KIND_SYNACK, &settings.synack) : 0;
 	if (!record)
 		return 0;
 	event = &record->event;
-	event->kind = TCPRETRANS_KIND_SYNACK;
 	event->reason = TCPRETRANS_REASON_SYNACK;
-	event->sport = VALUE(__u16, ctx, settings.synack.sport);
-	event->dport = VALUE(__u16, ctx, settings.synack.dport);
 	event->state = TCP_NEW_SYN_RECV;
-	event->known |= TCPRETRANS_KNOWN_SENT;
 	find_opener(event, VALUE(__u64, ctx, settings.synack.skaddr));
 	submit(ctx, count, record, false);
 	return 0;

@@ -54,7 +54,8 @@ int ask_buffer(struct attempt *attempt);
 int ask_btf(struct attempt *attempt);
 int ask_tracefs(struct attempt *attempt);
 
-/* Load what can be loaded, attach it, check a BTF file, and look at what is open already. 0, or -errno with a sentence. */
+/* Load what can be loaded, attach it, check a BTF file, and look at what is open already. 0, or -errno
+ * with a sentence. */
 int load_programs(struct attempt *attempt);
 int attach_programs(struct attempt *attempt);
 int check_reading(struct attempt *attempt);

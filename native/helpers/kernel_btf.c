@@ -36,7 +36,8 @@ static bool is_of_this_machine(const struct btf *btf)
 /* What is read out of sockets must be in there, or it is the BTF of something else. */
 static bool describes_kernel(const struct btf *btf)
 {
-	return kernel_btf_has_member(btf, "sock", "__sk_common") && kernel_btf_has_member(btf, "tcp_sock", "total_retrans");
+	return kernel_btf_has_member(btf, "sock", "__sk_common") &&
+	       kernel_btf_has_member(btf, "tcp_sock", "total_retrans");
 }
 
 /* One could wait for ever to open what is no regular file. */

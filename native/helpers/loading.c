@@ -235,7 +235,7 @@ int load_programs(struct attempt *attempt)
 
 static int attach_one(const struct attempt *attempt, struct bpf_program *program, struct bpf_link **link)
 {
-	int fd;
+	int fd, err;
 
 	if (attempt->btf) {
 		*link = bpf_program__attach(program);
@@ -247,8 +247,9 @@ static int attach_one(const struct attempt *attempt, struct bpf_program *program
 	*link = bpf_program__attach_perf_event(program, fd);
 	if (*link)
 		return 0;
+	err = -errno;
 	close(fd);
-	return -errno;
+	return err;
 }
 
 static int explain_attach(const struct attempt *attempt, int err)
@@ -293,7 +294,7 @@ int check_reading(struct attempt *attempt)
 	const struct explain *why = attempt->why;
 	int err;
 
-	if (!attempt->opts->btf)
+	if (!attempt->btf || attempt->own_btf)
 		return 0;
 	err = sample_check(programs_map_fd(attempt->programs, "samples"));
 	programs_detach_one(attempt->programs, "sample_socket");

@@ -192,6 +192,8 @@ int rights_drop(uint32_t uid, uint32_t gid)
 	struct capabilities held;
 	int err;
 
+	if (uid == UINT32_MAX || gid == UINT32_MAX) /* to the kernel: leave it as it is */
+		return -EINVAL;
 	if (has_other_threads())
 		return -EBUSY;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -53,26 +53,27 @@ def load(data: bytes, name: str, loader: Callable[[str], Loaded]) -> Loaded:
         except OSError as error:
             refusals.append("memory (%s)" % _reason(error))
         for folder in _folders():
-            wrong = problem(folder)
+            place = os.path.realpath(folder) if os.path.isabs(folder) else folder
+            wrong = problem(place)
             try:
                 if wrong is None:
-                    return _from_folder(data, name, folder, loader)
+                    return _from_folder(data, name, place, loader)
             except OSError as error:
                 wrong = _reason(error)
             refusals.append("%s (%s)" % (folder, wrong))
     raise CannotUnpack("; ".join(refusals))
 
 
-def problem(folder: str) -> Optional[str]:
-    """Why nothing should be unpacked in a new folder below ``folder``, or None."""
-    if not os.path.isabs(folder):
+def problem(place: str) -> Optional[str]:
+    """Why nothing should be unpacked in a new folder below ``place``, or None. A link anywhere in there
+    is one more reason: who made it could let it point elsewhere now."""
+    if not os.path.isabs(place):
         return "not an absolute path"
-    place = os.path.realpath(folder)
     try:
         if os.statvfs(place).f_flag & os.ST_NOEXEC:
             return "mounted noexec"
         while True:
-            found = os.stat(place)
+            found = os.lstat(place)
             if not stat.S_ISDIR(found.st_mode):
                 return "no folder"
             if found.st_uid not in (0, os.geteuid()):
@@ -126,7 +127,7 @@ def _memory_file(name: str) -> int:
 
 
 def _from_folder(data: bytes, name: str, folder: str, loader: Callable[[str], Loaded]) -> Loaded:
-    private = tempfile.mkdtemp(prefix=".retrans-", dir=os.path.realpath(folder))  # 0700, and ours
+    private = tempfile.mkdtemp(prefix=".retrans-", dir=folder)  # 0700, and ours
     try:
         path = os.path.join(private, name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o500)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Tuple
 from .errors import UsageError
 
 # include/uapi/linux/capability.h: those that tracing may need
-_CAPABILITIES = {19: "CAP_SYS_PTRACE", 21: "CAP_SYS_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
+CAPABILITIES = {"CAP_BPF": 39, "CAP_PERFMON": 38, "CAP_SYS_ADMIN": 21, "CAP_SYS_PTRACE": 19}
 _NOBODY = 0xffffffff  # what the kernel takes for 'none given'
 
 
@@ -29,8 +29,8 @@ def account(text: str) -> Account:
 
 def capability_names(bits: int) -> Tuple[str, ...]:
     """Those in ``bits``, by name; by number where they have none here."""
-    return tuple(_CAPABILITIES.get(bit, "capability %d" % bit)
-                 for bit in range(64) if bits >> bit & 1)
+    names = {bit: name for name, bit in CAPABILITIES.items()}
+    return tuple(names.get(bit, "capability %d" % bit) for bit in range(64) if bits >> bit & 1)
 
 
 def _number(text: str, what: str) -> int:

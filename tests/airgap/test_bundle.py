@@ -1,5 +1,4 @@
 """`make bundle`: the tar, unpacked on a host that has a shell and a Python 3.6 and nothing else."""
-import glob
 import json
 import os
 import subprocess
@@ -163,8 +162,7 @@ def test_named_python(bundle: str, tmp_path: Any) -> None:
 
 def test_other_pythons_refuse_in_one_sentence(bundle: str) -> None:
     """lib/ is for Python 3.6 and later; a Python 2 gets a sentence, not a syntax error."""
-    found = [path for path in glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin/python2.7"))
-             + ["/usr/bin/python2.7"] if os.path.exists(path)]
+    found = interpreters.pythons_2()
     if not found:
         summary.warn("NO PYTHON 2.7 HERE: what the bundle tells it was not tried")
     for python in found:

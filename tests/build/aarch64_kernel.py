@@ -3,6 +3,7 @@ import glob
 import gzip
 import os
 import re
+import shutil
 import struct
 import sys
 from typing import List, Set
@@ -38,7 +39,7 @@ def fetch(folder: str) -> str:
     os.makedirs(CACHE, exist_ok=True)
     (package,) = glob.glob(os.path.join(folder, "*.deb"))
     target = os.path.join(CACHE, os.path.basename(package))
-    os.rename(package, target)
+    shutil.move(package, target)
     return target
 
 

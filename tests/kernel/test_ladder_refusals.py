@@ -7,7 +7,7 @@ from lab import commands
 from lab.link import V4, Lab
 from lab.refusing import ARRAY, RAW_TRACEPOINT, RINGBUF, SK_STORAGE, TRACEPOINT, TRACING, compiled, refusing
 from lab.traffic import connecting
-from lab.ways import shell
+from lab.ways import copy_of_btf, shell
 
 RIGHTS, KERNEL = 3, 4
 TRACEFS = "mount -t tracefs tracefs /sys/kernel/tracing"
@@ -92,6 +92,13 @@ def test_neither_typed_nor_raw_ones(lab: Lab, library: str, nothing_left_behind:
                   before=shell(TRACEFS))
     assert "attached by tp" in said[0]
     assert said[1].startswith("tp_btf: ") and said[2].startswith("raw_tp: ")
+
+
+def test_no_raw_ones_for_a_btf_file(tmp_path: Any, library: str, nothing_left_behind: None) -> None:
+    """Then the file is of no use, and no harm."""
+    said = opens(library, "type:{}={}".format(RAW_TRACEPOINT, errno.EINVAL), before=shell(TRACEFS),
+                 options=("--btf", copy_of_btf(str(tmp_path))))
+    assert "attached by tp" in said[0] and said[1].startswith("raw_tp: ")
 
 
 @pytest.mark.parametrize("number, code", [(errno.EINVAL, KERNEL), (errno.EPERM, RIGHTS)])

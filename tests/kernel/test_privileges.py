@@ -105,6 +105,18 @@ def test_two_capabilities(stage: Stage, lab: Lab) -> None:
     assert "kernel counter unreadable in " in seen.err[-1]
 
 
+def test_perf_buffers_are_locked_memory(stage: Stage) -> None:
+    """Which takes CAP_IPC_LOCK beyond a limit; a buffer this big is beyond it on any machine."""
+    script = ("import retrans_ctypes\n"
+              "try: retrans_ctypes.Tracer(buffer='perf', ring_bytes=1 << 28).close()\n"
+              "except retrans_ctypes.RetransError as error: print(type(error).__name__, error)")
+    with open("/proc/sys/kernel/perf_event_paranoid") as paranoid:
+        limited = int(paranoid.read()) >= 0
+    done = subprocess.run(as_user(NOBODY, TRACING) + [stage.python, "-c", script], cwd=stage.folder,
+                          stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    assert ("PermissionDenied" in done.stdout and "ulimit -l" in done.stdout) == limited, done.stdout
+
+
 def test_with_ptrace_rights_the_ledger_is_whole(stage: Stage, lab: Lab) -> None:
     """/proc/PID/net shows the counters of a namespace that may not be entered."""
     check(run(stage, lab, 4103, before=as_user(NOBODY, TRACING + (SYS_PTRACE,))), lab)
@@ -242,6 +254,19 @@ def test_a_user_that_this_container_has_not(stage: Stage) -> None:
     done = subprocess.run(["unshare", "--user", "--map-root-user", stage.python, "-c", script], cwd=stage.folder,
                           stdout=subprocess.PIPE, universal_newlines=True, check=True)
     assert done.stdout.startswith(("UsageError cannot become", "PermissionDenied cannot become"))
+
+
+@pytest.mark.parametrize("uid, gid", [(65534, 2**32 - 1), (2**32 - 1, 65534)])
+def test_no_number_that_means_as_before(stage: Stage, uid: int, gid: int) -> None:
+    """To setresuid() and setresgid() it does, so root's group would stay."""
+    script = ("import os\n"
+              "from retrans_ctypes import _library\n"
+              "native = _library.NativeTracer(_library.load()._native, _library.Handle(1))\n"
+              "try: native.drop_rights({}, {})\n"
+              "except Exception as error: print(type(error).__name__, os.getresuid(), os.getresgid())").format(uid, gid)
+    done = subprocess.run([stage.python, "-c", script], cwd=stage.folder, stdout=subprocess.PIPE,
+                          universal_newlines=True, check=True)
+    assert done.stdout == "UsageError (0, 0, 0) (0, 0, 0)\n"
 
 
 def test_other_threads_would_keep_their_rights(stage: Stage) -> None:

@@ -49,6 +49,12 @@ def found() -> List[Interpreter]:
     return sorted(seen.values())
 
 
+def pythons_2() -> List[str]:
+    """Paths of those that are too old, and have to be told so."""
+    paths = glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin/python2.7")) + ["/usr/bin/python2.7"]
+    return [path for path in paths if os.path.exists(path)]
+
+
 @lru_cache()
 def anybodys() -> str:
     """The newest one outside of root's own folders, for other users and for containers."""

@@ -176,5 +176,13 @@ def test_relative_and_named_twice(no_memory: None, monkeypatch: Any, tmp_path: A
     assert _unpack.problem("somewhere") == "not an absolute path"
 
 
+def test_a_link_on_the_way_is_refused(shared: str) -> None:
+    """load() asks about the folder that links lead to; one that is there all the same came in between."""
+    os.mkdir(os.path.join(shared, "real"))
+    os.symlink(shared, shared + "-link")
+    assert _unpack.problem(os.path.join(shared, "real")) is None
+    assert _unpack.problem(os.path.join(shared + "-link", "real")) == "no folder"
+
+
 def test_only_a_zip_file_has_content() -> None:
     assert _unpack.content("/nowhere", getattr(_unpack.__spec__, "loader", None)) is None

@@ -11,6 +11,7 @@ from .image import NoImage
 
 pytestmark = pytest.mark.full
 
+# oldest first, as the results come
 SERIES = os.environ.get("RETRANS_TEST_KERNELS", "5.10 6.12 newest").split()
 
 
@@ -27,6 +28,7 @@ def results() -> Dict[str, Any]:
         done = matrix.run(matrix.choose(SERIES))
     except (matrix.NotFetched, NoImage) as error:
         pytest.fail(str(error), pytrace=False)
+    assert len(done) == len(SERIES), "some of {} are the same kernel".format(SERIES)
     for line in table.lines(done):
         summary.say(line)
     return dict(zip(SERIES, done))

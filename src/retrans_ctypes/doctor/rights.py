@@ -2,15 +2,9 @@
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
+from ..rights import CAPABILITIES
 from .reading import read, number
 
-# include/uapi/linux/capability.h; those that make a difference here
-_NUMBERS = {
-    "CAP_BPF": 39,
-    "CAP_PERFMON": 38,
-    "CAP_SYS_ADMIN": 21,
-    "CAP_SYS_PTRACE": 19,
-}
 _SECCOMP = {"0": "none", "1": "strict", "2": "filter"}
 
 
@@ -42,12 +36,12 @@ class Rights(NamedTuple):
 def rights(euid: int, root: str = "") -> Rights:
     status = _status(read(root + "/proc/self/status").text or "")
     last = number(root + "/proc/sys/kernel/cap_last_cap")
-    unheard_of = tuple(name for name, bit in _NUMBERS.items() if last is not None and bit > last)
+    unheard_of = tuple(name for name, bit in CAPABILITIES.items() if last is not None and bit > last)
     effective = _hexadecimal(status.get("CapEff"))
     held = missing = None
     if effective is not None:
-        known = [name for name in _NUMBERS if name not in unheard_of]
-        held = tuple(name for name in known if effective >> _NUMBERS[name] & 1)
+        known = [name for name in CAPABILITIES if name not in unheard_of]
+        held = tuple(name for name in known if effective >> CAPABILITIES[name] & 1)
         missing = tuple(name for name in known if name not in held)
     return Rights(euid, held, missing, unheard_of, _mapped(read(root + "/proc/self/uid_map").text),
                   _SECCOMP.get(status.get("Seccomp", "")))

@@ -1,10 +1,9 @@
 """Real retransmits of every kind in a Lab: SYN, SYN-ACK and data."""
 import errno
 import socket
-import subprocess
 import time
-from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Iterator, List
+from contextlib import ExitStack
+from typing import Any, Callable, List
 
 from lab.cast import Cast
 from lab.counters import Counters
@@ -60,18 +59,6 @@ class Handshakes:
     def retransmits(self) -> List[int]:
         """How often each has sent its SYN again."""
         return [tcp_info(one)["total_retrans"] for one in self.sockets]
-
-
-@contextmanager
-def inhabited(lab: Lab) -> Iterator[None]:
-    """A process in each namespace: without one, nobody else could read its counters."""
-    sleepers = [subprocess.Popen(namespace.argv(["sleep", "600"])) for namespace in (lab.client, lab.server)]
-    try:
-        yield
-    finally:
-        for sleeper in sleepers:
-            sleeper.kill()
-            sleeper.wait()
 
 
 class Truth:

@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from contextlib import ExitStack
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from lab.books import ended, inhabited
 from lab.cast import Cast, user_at
 from lab.link import Lab
 
 from . import leavings
 from .plausible import implausible, kind_of
-from .traffic import CLASSES, Truth, inhabited, make_lossy, play
+from .traffic import CLASSES, Truth, make_lossy, play
 
 POLL = 0.2
 
@@ -39,15 +40,6 @@ def ledger_of(tracer: Any, lab: Lab) -> Dict[str, Any]:
             return {}
     rows = {row.netns: dict(row._asdict(), exact=row.exact) for row in tracer.ledger().rows}
     return {"client": rows.get(lab.client.inode), "server": rows.get(lab.server.inode)}
-
-
-def rest(tracer: Any) -> List[Any]:
-    """Stop it; all events it still had."""
-    tracer.stop()
-    events: List[Any] = []
-    while not tracer.ended:
-        events += tracer.poll()
-    return events
 
 
 def owners_of(events: List[Any], lab: Lab, cast: Cast) -> Dict[str, int]:
@@ -115,7 +107,7 @@ def trace(trial: Trial, btf: Optional[str], stack: ExitStack) -> Dict[str, Any]:
     truth = Truth(lab, cast)
     events: List[Any] = []
     play(lab, cast, truth, lambda: events.extend(tracer.poll(POLL)))
-    events = without_strays(events + rest(tracer), lab)
+    events = without_strays(events + ended(tracer), lab)
     document = describe(events, lab, cast, truth)
     document.update(capabilities=tracer.capabilities.to_dict(), ledger=ledger_of(tracer, lab),
                     stats=tracer.stats()._asdict(), opening=round(opening, 2))
