@@ -66,7 +66,7 @@ static void note_limits(struct attempt *attempt)
 	const struct tcpretrans_settings *settings = &attempt->settings;
 	struct notes *notes = &attempt->programs->notes;
 
-	if (!settings->has_err)
+	if (!settings->has_err && attempt->number != TCPRETRANS_ATTACH_KPROBE)
 		note(notes, "failed: attempts that the kernel could not send are not told (Linux 6.17); "
 		     "those that it counted show as lost in the ledger");
 	if (!settings->has_storage)
@@ -123,6 +123,29 @@ static int ask_record(struct attempt *attempt, const char *name, struct tcpretra
 	return err;
 }
 
+/* The records beside the one that everything is about. */
+static void ask_more_records(struct attempt *attempt)
+{
+	struct tcpretrans_settings *settings = &attempt->settings;
+	struct programs *programs = attempt->programs;
+
+	if (ask_record(attempt, "tcp/tcp_retransmit_synack", &settings->synack)) {
+		settings->synack.skaddr = 0;
+		note(&programs->notes, "synack: the record of tcp:tcp_retransmit_synack is not there, or lacks "
+		     "fields, so that SYN-ACKs sent again are not traced");
+	}
+	if (ask_record(attempt, "sock/inet_sock_set_state", &settings->set_state) ||
+	    !settings->set_state.newstate || !settings->set_state.protocol) {
+		settings->set_state.skaddr = 0;
+		programs->can.known &= ~(uint64_t)TCPRETRANS_KNOWN_OWNER;
+		note(&programs->notes, "owner: the record of sock:inet_sock_set_state is not there, or lacks "
+		     "fields, so that owners are unknown");
+		return;
+	}
+	note(&programs->notes, "owner: who connected or listened is told, but not whether it still has the "
+	     "socket");
+}
+
 /* Without: from the records' descriptions. */
 int ask_tracefs(struct attempt *attempt)
 {
@@ -133,6 +156,8 @@ int ask_tracefs(struct attempt *attempt)
 	if (err)
 		return err;
 	err = ask_record(attempt, "tcp/tcp_retransmit_skb", &settings->skb);
+	if (!err && !settings->skb.state)
+		err = -EPROTO;
 	if (out_of_descriptors(err))
 		return err;
 	if (err == -EACCES || err == -EPERM)
@@ -141,15 +166,11 @@ int ask_tracefs(struct attempt *attempt)
 		return explain(attempt->why, -EOPNOTSUPP, "%s/tcp/tcp_retransmit_skb/format: %s; Linux 4.15 "
 			       "or later is needed", attempt->events,
 			       err == -EPROTO ? "it lacks fields" : strerror(-err));
-	if (ask_record(attempt, "tcp/tcp_retransmit_synack", &settings->synack))
-		settings->synack.skaddr = 0;
-	if (ask_record(attempt, "sock/inet_sock_set_state", &settings->set_state))
-		settings->set_state.skaddr = 0;
 	settings->has_err = settings->skb.err != 0;
 	attempt->programs->can.can |= settings->has_err ? TCPRETRANS_CAN_FAILED : 0;
 	note(notes, "ledger: the record of this tracepoint does not say how many segments it was, nor "
 	     "in whose namespace");
 	note(notes, "reason: only 'syn' and 'synack' can be told from these records");
-	note(notes, "owner: who connected or listened is told, but not whether it still has the socket");
+	ask_more_records(attempt);
 	return 0;
 }

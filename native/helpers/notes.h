@@ -4,7 +4,7 @@
 #define NOTES_H
 
 struct notes {
-	char text[4096];
+	char text[16384];
 };
 
 /* Add a line; what does not fit any more is left out. */

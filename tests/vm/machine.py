@@ -100,18 +100,18 @@ class Run:
 
     def mount_script(self) -> str:
         """Builds the shared tree in a mount namespace of its own, then becomes the daemon."""
-        share = self.path("share")
+        share = shlex.quote(self.path("share"))
         lines = ["set -e", "mount --make-rprivate /",
                  "mount -t tmpfs tmpfs {0}; mkdir {0}/root {0}/control {0}/writable".format(share)]
         for place in ["/"] + other_mounts():
             lines += ["mount --bind {0} {1}; mount -o remount,bind,ro {1}".format(
-                shlex.quote(place), shlex.quote((share + "/root" + place).rstrip("/")))]
-        lines += ["mount --bind {} {}/control".format(self.control, share)]
+                shlex.quote(place), shlex.quote((self.path("share") + "/root" + place).rstrip("/")))]
+        lines += ["mount --bind {} {}/control".format(shlex.quote(self.control), share)]
         for number, place in enumerate(self.options.writable):
             target = "{}/writable/{}".format(share, number)
             lines += ["mkdir {1}; mount --bind {0} {1}".format(shlex.quote(os.path.abspath(place)), target)]
         lines += ["exec {} --socket-path={} -o source={} -o sandbox=chroot -o cache=always -o log_level=err "
-                  "--thread-pool-size=4".format(daemon(), self.socket, share)]
+                  "--thread-pool-size=4".format(daemon(), shlex.quote(self.socket), share)]
         return "\n".join(lines)
 
     def start(self, argv: List[str], log: str) -> "subprocess.Popen[bytes]":

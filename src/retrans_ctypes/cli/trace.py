@@ -63,7 +63,8 @@ def main(arguments: List[str]) -> int:
                  "no ledger: " + tracer.capabilities.why("ledger"))
         if options.json:
             output.line(encode(ledger.to_dict() if ledger else {
-                "type": "ledger", "total": None, "namespaces": []}))
+                "type": "ledger", "total": None, "namespaces": [],
+                "why": tracer.capabilities.why("ledger")}))
             output.flush()
     return 0
 
