@@ -177,4 +177,4 @@ def test_relative_and_named_twice(no_memory: None, monkeypatch: Any, tmp_path: A
 
 
 def test_only_a_zip_file_has_content() -> None:
-    assert _unpack.content("/nowhere", getattr(_unpack.__spec__, "loader", None)) is None
+    assert _unpack.content("nowhere", getattr(_unpack.__spec__, "loader", None)) is None
