@@ -52,25 +52,56 @@ static bool is_something_else(const char *path)
 	return is_else;
 }
 
+/*
+ * libbpf follows typedefs and qualifiers to their end. In a damaged file they can go round in circles.
+ * No real one has more than a few, and libbpf itself resolves no more than 32.
+ */
+static bool goes_in_circles(const struct btf *btf)
+{
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		int depth = 0;
+
+		while (btf_is_mod(type) || btf_is_typedef(type)) {
+			if (++depth > 32)
+				return true;
+			type = btf__type_by_id(btf, type->type);
+		}
+	}
+	return false;
+}
+
+static int parse(const char *path, struct btf **btf)
+{
+	if (is_something_else(path))
+		return -EINVAL;
+	*btf = btf__parse(path, NULL);
+	if (!*btf)
+		return -errno;
+	return goes_in_circles(*btf) ? -EINVAL : 0;
+}
+
+static int explain_memory(const struct explain *why)
+{
+	return explain(why, -ENOMEM, "there is not enough memory to read the kernel's type information "
+		       "(some 20 MB); raise the memory limit (ulimit -v)");
+}
+
 static int load_file(const char *path, struct btf **btf, const struct explain *why)
 {
-	int err;
+	int err = parse(path, btf);
 
-	if (is_something_else(path)) {
-		err = -EINVAL;
-	} else {
-		*btf = btf__parse(path, NULL);
-		err = *btf ? 0 : -errno;
-	}
 	if (err == -EMFILE || err == -ENFILE)
 		return err;
+	if (err == -ENOMEM)
+		return explain_memory(why);
 	if (err == -ENOENT || err == -EACCES || err == -ENOTDIR)
 		return explain(why, -EINVAL, "the BTF file %s cannot be read: %s", path, strerror(-err));
 	if (err)
-		return explain(why, -EINVAL, "%s is no BTF file, or a damaged one; take a copy of "
-			       KERNEL_BTF_FILE " from a machine with this very kernel, or the kernel's "
-			       "vmlinux", path);
-	if (!describes_kernel(*btf))
+		err = explain(why, -EINVAL, "%s is no BTF file, or a damaged one; take a copy of "
+			      KERNEL_BTF_FILE " from a machine with this very kernel, or the kernel's "
+			      "vmlinux", path);
+	else if (!describes_kernel(*btf))
 		err = explain(why, -EINVAL, "the BTF file %s does not describe a kernel's TCP sockets; take "
 			      "that of this very kernel", path);
 	else if (!is_of_this_machine(*btf))
@@ -88,8 +119,7 @@ static int explain_missing(int err, const struct explain *why)
 	if (err == -EMFILE || err == -ENFILE)
 		return err;
 	if (err == -ENOMEM)
-		return explain(why, err, "there is not enough memory to read the kernel's type information "
-			       "(some 20 MB); raise the memory limit (ulimit -v)");
+		return explain_memory(why);
 	if (access(KERNEL_BTF_FILE, F_OK))
 		return explain(why, -EOPNOTSUPP, "this kernel gives no type information ("
 			       KERNEL_BTF_FILE " is missing); use a kernel built with "

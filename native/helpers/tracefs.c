@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const char *const PLACES[] = {
@@ -24,15 +26,23 @@ int tracefs_explain_closed(const struct explain *why)
 		       "(mount -o remount,mode=750,gid=GROUP /sys/kernel/tracing)");
 }
 
-/* 0 or -errno. Unlike access() it counts the capabilities that this process has. */
+/*
+ * 0 or -errno. Unlike access() it counts the capabilities that this process has. Below /host anything could
+ * lie: only the kernel's own tells what is true, and never lets a reader wait.
+ */
 static int try_folder(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	struct statfs status;
 
 	if (fd < 0)
 		return -errno;
+	if (fstatfs(fd, &status))
+		err = -errno;
+	else if (status.f_type != TRACEFS_MAGIC)
+		err = -ENOENT;
 	close(fd);
-	return 0;
+	return err;
 }
 
 int tracefs_find(char *events, size_t size, const struct explain *why)

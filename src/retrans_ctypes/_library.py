@@ -250,7 +250,7 @@ def _load(path: str) -> CDLL:
     try:
         if os.environ.get(VARIABLE):
             return _open(path, path)
-        zipped = _unpack.content(path, __spec__.loader if __spec__ else None)
+        zipped = _unpack.content(FILE_NAME, __spec__.loader if __spec__ else None)
         if zipped is None:
             return _open(path, path)
         return _unpack.load(zipped, FILE_NAME, lambda place: _open(place, path))

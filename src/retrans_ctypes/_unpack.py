@@ -28,17 +28,20 @@ class CannotUnpack(Exception):
     """Each place that was tried, and why it did not do."""
 
 
-def content(path: str, loader: object) -> Optional[bytes]:
-    """What ``path`` holds if it lies in the zip file that ``loader`` imports from, else None.
+def content(name: str, loader: object) -> Optional[bytes]:
+    """What ``name`` holds, in the folder that ``loader`` imports from if that is in a zip file, else None.
 
     Raises FileNotFoundError where the zip file has nothing of that name.
     """
     if not isinstance(loader, zipimporter):
         return None
+    # Named as in the zip file: with a path in front it would have to be written as it was when Python
+    # was started ('./x.pyz', 'a//x.pyz').
+    inside = loader.prefix + name
     try:
-        return loader.get_data(path)
+        return loader.get_data(inside)
     except OSError:  # before Python 3.8 with whatever errno there was last
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), inside)
 
 
 def load(data: bytes, name: str, loader: Callable[[str], Loaded]) -> Loaded:

@@ -97,6 +97,17 @@ def test_runs_by_itself_and_names_itself(pyz: str) -> None:
     commands.one_sentence(err, "'python3 retrans.pyz --help'")
 
 
+@each_interpreter
+@pytest.mark.parametrize("name", ["retrans.pyz", "./retrans.pyz", "..//{}/./retrans.pyz"])
+def test_runs_however_its_path_is_written(pyz: str, interpreter: Interpreter, name: str) -> None:
+    folder = os.path.dirname(pyz)
+    code, out, err = commands.run(
+        ["sh", "-c", 'cd "$0" && exec "$@"', folder, interpreter.path, name.format(os.path.basename(folder)),
+         "--version"], env={"PATH": os.environ["PATH"]})
+    assert (code, err) == (0, [])
+    assert out[1].startswith("libtcpretrans ") and " abi " in out[1]
+
+
 def in_hostile_places(pyz: str, before: str, *arguments: str, **variables: str) -> Any:
     """Run it in a mount namespace of its own, after the shell commands `before`."""
     with open_folder() as scratch:

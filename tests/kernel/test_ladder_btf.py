@@ -29,6 +29,15 @@ def test_truncated(tmp_path: Any, nothing_left_behind: None, length: int) -> Non
     refused(path, path, "is no BTF file, or a damaged one", "very kernel")
 
 
+def test_types_that_go_in_circles(tmp_path: Any, nothing_left_behind: None) -> None:
+    """Two typedefs of each other, which libbpf would follow for ever."""
+    typedef, strings = 8 << 24, b"\0a\0"
+    types = struct.pack("<6I", 1, typedef, 2, 1, typedef, 1)
+    path = tmp_path / "circle"
+    path.write_bytes(struct.pack("<HBB5I", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings)
+    refused(str(path), str(path), "is no BTF file, or a damaged one")
+
+
 def test_no_btf_at_all(nothing_left_behind: None) -> None:
     refused(__file__, __file__, "is no BTF file")
 

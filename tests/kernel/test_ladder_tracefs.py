@@ -133,6 +133,17 @@ def test_the_hosts_tracefs_in_a_container(nothing_left_behind: None) -> None:
     assert out[0].startswith(commands.BANNER)
 
 
+@pytest.mark.parametrize("make", ["mkfifo {}/format {}/id", "cp /dev/null {}/format; echo 1 > {}/id"], ids=["pipes", "files"])
+def test_what_lies_there_is_no_tracefs(nothing_left_behind: None, make: str) -> None:
+    """Nothing below /host is believed, or waited for, that is not the kernel's own."""
+    folder = "/mnt/root/host/sys/kernel/tracing/events/tcp/tcp_retransmit_skb"
+    fake = ELSEWHERE.replace("mount -t tracefs tracefs /mnt/root/host/sys/kernel/tracing",
+                             "mkdir -p " + folder + "; " + make.replace("{}", folder))
+    code, out, err = commands.run(shell(fake) + ["chroot", "/mnt/root"] + commands.module("--attach", "tp", "--duration", "0.2"))
+    assert (code, out) == (KERNEL, [])
+    commands.one_sentence(err, "no tracefs is mounted")
+
+
 def test_without_btf_tracefs_is_next(lab: Lab, nothing_left_behind: None) -> None:
     command = shell(HIDDEN, HERE) + commands.module("-v")
     with commands.Child(command) as child:

@@ -80,6 +80,18 @@ def test_every_ability_that_is_lost_counts(name: str) -> None:
     assert found.lacks == (("not told here: " + name, "a newer kernel"),)
 
 
+@pytest.mark.parametrize("can, better", [
+    (ALL, "a container with --pid=host"),
+    (without("inherit"), "a newer kernel, and a container with --pid=host"),
+])
+def test_open_files_outside_a_pid_namespace(can: int, better: str) -> None:
+    """No kernel shows them to a tracer in there."""
+    inside = GOOD.surroundings._replace(namespaces=("pid",)) if GOOD.surroundings else None
+    found = judged(surroundings=inside, attempts=tries(able(can=can, notes="holders: not from in here")))
+    assert "holders in part" in found.lacks[0].what
+    assert found.lacks[0].better == better
+
+
 def test_lost_fields_count() -> None:
     from retrans_ctypes import Event
 

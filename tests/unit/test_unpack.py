@@ -185,4 +185,4 @@ def test_a_link_on_the_way_is_refused(shared: str) -> None:
 
 
 def test_only_a_zip_file_has_content() -> None:
-    assert _unpack.content("/nowhere", getattr(_unpack.__spec__, "loader", None)) is None
+    assert _unpack.content("nowhere", getattr(_unpack.__spec__, "loader", None)) is None

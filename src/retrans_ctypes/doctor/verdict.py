@@ -136,7 +136,11 @@ def remarks(can: Capabilities) -> Iterator[Tuple[str, str]]:
 def _better_way(facts: Facts, tries: Attempts) -> str:
     can = tries.chosen.capabilities
     if can is not None and can.attach == "tp_btf":
-        return "a newer kernel"
+        place = facts.surroundings
+        if place is None or "pid" not in place.namespaces:
+            return "a newer kernel"
+        pids = "a container with --pid=host"  # the open files of processes outside are not shown
+        return pids if lost(tries.chosen) == "holders in part" else "a newer kernel, and " + pids
     if facts.btf is not None and facts.btf.problem:
         return "a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y), or its BTF in a file named with --btf"
     return "what tp_btf says it needs"
