@@ -64,6 +64,9 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 	if (err == -ENOMEM)
 		return explain(why, err, "the kernel has no memory for a buffer of %zu bytes; ask for a "
 			       "smaller one or raise the memory limit", attempt->programs->buffer_bytes);
+	if (attempt->opts->btf && err == -E2BIG)
+		return explain(why, -EINVAL, "with the BTF file %s the BPF programs do not load: %s; take an "
+			       "undamaged one, made for this very kernel", attempt->opts->btf, strerror(-err));
 	return explain(why, -EOPNOTSUPP, "the kernel did not load the BPF programs: %s; please report "
 		       "this with the output of 'uname -r'", strerror(-err));
 }
@@ -182,6 +185,10 @@ static int open_object(struct attempt *attempt)
 
 	memset(attempt->logs, 0, MAX_PROGRAMS * LOG_BYTES);
 	attempt->programs->object = bpf_object__open_mem(bytes, size, &options);
+	if (!attempt->programs->object && (errno == EPERM || errno == ENOSYS))
+		return explain(attempt->why, -errno, "the BPF programs cannot be prepared: %s; most likely a "
+			       "seccomp profile forbids memfd_create(), which libbpf needs: allow it there",
+			       strerror(errno));
 	if (!attempt->programs->object)
 		return explain(attempt->why, -errno, "the BPF programs cannot be prepared: %s",
 			       strerror(errno));

@@ -14,7 +14,7 @@ $(error a bundle contains the pinned libbpf: LIBBPF=system is for this machine a
 endif
 
 BUNDLE_TARGET := $(or $(PORTABLE:%-glibc2.17=%),$(shell uname -m))
-BUNDLE := build/bundle/retrans-ctypes-$(VERSION)-$(BUNDLE_TARGET)
+BUNDLE := build/bundle/retrans-ctypes-$(VERSION)-$(BUNDLE_TARGET)$(EXTRAS:%=-%)
 EXTRA_FOLDERS := $(foreach extra,$(EXTRAS),$(EXTRA_PACKAGES_$(extra):%=build/extras/%))
 
 .PHONY: bundle pyz
@@ -26,7 +26,7 @@ bundle pyz:
 	+$(Q)$(MAKE) PORTABLE=$(ARCH)-glibc2.17 ARCH= $@
 endif
 
-# Always packed anew, which takes no time and gives the same bytes: it may be another's EXTRAS.
+# Always packed anew, which takes no time and gives the same bytes.
 $(BUNDLE).tar.gz: KIND := tar
 $(BUNDLE).pyz: KIND := pyz
 $(BUNDLE).tar.gz $(BUNDLE).pyz: check $(EXTRA_FOLDERS:%=%/.ready) FORCE

@@ -16,6 +16,7 @@ _MACHINES = {3: "i386", 8: "mips", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86
 # e_phnum e_shentsize e_shnum e_shstrndx
 _HEADERS = {1: "HHIIIIIHHHHHH", 2: "HHIQQQIHHHHHH"}
 _ORDERS = {1: "<", 2: ">"}
+_ENOUGH = 64
 
 
 class _Header(NamedTuple):
@@ -35,7 +36,10 @@ class _Header(NamedTuple):
 
 def _read(path: str) -> Optional[_Header]:
     with open(path, "rb") as file:
-        start = file.read(64)
+        return _parse(file.read(_ENOUGH))
+
+
+def _parse(start: bytes) -> Optional[_Header]:
     if len(start) < _IDENT.size:
         return None
     magic, bits, order = _IDENT.unpack_from(start)
@@ -49,9 +53,9 @@ def _read(path: str) -> Optional[_Header]:
     return _Header(32 * bits, _ORDERS[order], machine, sections_at + section_size * sections)
 
 
-def machine(path: str) -> Optional[str]:
-    """Which processor ``path`` is for, such as ``x86_64``; None where it is no ELF file."""
-    header = _read(path)
+def machine(content: bytes) -> Optional[str]:
+    """Which processor a file is for, such as ``x86_64``; None where it is no ELF file."""
+    header = _parse(content[:_ENOUGH])
     return header.processor if header else None
 
 

@@ -40,11 +40,12 @@ def test_default_command_is_trace(run: Run) -> None:
         assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end",
                             "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          "
                             "STATE        REASON        STALL(ms) USER       NETNS           WORKLOAD"]
-        # the stub enters no namespace, neither its own two nor those of this machine
-        assert [re.sub(r"in \d+ namespaces", "in all namespaces", line) for line in done.err] == [
+        summary, ledger = done.err
+        assert summary == (
             "11 events, 12 segments, 13 failed, 16 filtered, 21 segments skipped by the kernel, 18 missed, 14 lost (15 segments):"
-            " the ring buffer was full",
-            "ledger: kernel counter unreadable in all namespaces, with 10 segments"]
+            " the ring buffer was full")
+        # the stub's own two; before them stands what this machine's namespaces sent again meanwhile
+        assert re.match(r"ledger: (.*; )?kernel counter unreadable in \d+ namespaces, with 10 segments$", ledger)
 
 
 def test_verbose_names_the_library_and_shows_failed_attempts(run: Run, stub: Callable[..., str]) -> None:

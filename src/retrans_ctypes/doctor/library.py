@@ -4,7 +4,7 @@ import hashlib
 import os
 from typing import Callable, NamedTuple, Optional
 
-from .. import _elf
+from .. import _elf, _unpack
 from ..errors import RetransError
 from ..tracer import Tracer
 from .reading import is_file
@@ -35,18 +35,21 @@ def library(
     if path is None:
         return Library(None, version, problem, None, None, None, False)
     noexec = _elf.on_noexec_mount(path if os.path.exists(path) else os.path.dirname(path))
-    if not is_file(path):
-        return Library(path, version, problem, None, None, None, noexec)
     try:
-        return Library(path, version, problem, _elf.machine(path), os.path.getsize(path),
-                       _sha256(path), noexec)
+        content = _content(path)
     except OSError:  # the problem says why
         return Library(path, version, problem, None, None, None, noexec)
+    return Library(path, version, problem, _elf.machine(content), len(content),
+                   hashlib.sha256(content).hexdigest(), noexec)
 
 
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            digest.update(piece)
-    return digest.hexdigest()
+def _content(path: str) -> bytes:
+    """Of the file, which may lie in the zip file that the package is run from."""
+    if is_file(path):
+        with open(path, "rb") as file:
+            return file.read()
+    spec = _elf.__spec__
+    zipped = _unpack.content(os.path.basename(path), spec.loader if spec else None)
+    if zipped is None:
+        raise FileNotFoundError(path)
+    return zipped
