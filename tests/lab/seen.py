@@ -1,11 +1,12 @@
 """What a Tracer saw in one namespace."""
 import time
-from typing import Any, List
+from typing import Any, Callable, List
 
 from .netns import Namespace
 
 # By then every CPU has long handed over the events that it was in the middle of writing.
-SETTLED = 0.1
+SETTLED = 0.2
+
 
 class Seen:
     """Collects a tracer's events, so that a test can ask for those of its own namespace.
@@ -30,6 +31,16 @@ class Seen:
         """All events of `namespace` so far."""
         self.drain()
         return [event for event in self.events if event.netns == namespace.inode]
+
+    def until(self, namespace: Namespace, enough: Callable[[List[Any]], bool],
+              seconds: float = 10.0) -> List[Any]:
+        """As of(), once `enough` of them are there: the kernel counts before it tells us, and on a
+        busy host it may be stopped in between for longer than a drain waits."""
+        deadline = time.monotonic() + seconds
+        while True:
+            events = self.of(namespace)
+            if enough(events) or time.monotonic() > deadline:
+                return events
 
 
 def sent(events: List[Any]) -> List[Any]:
