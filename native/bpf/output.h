@@ -70,23 +70,21 @@ static __always_inline struct tcpretrans_record *reserve(void)
 
 /* A record, or a count of why there is none. */
 static __always_inline struct tcpretrans_record *begin(struct tcpretrans_counters *count,
-						       __u8 family, __u32 segs)
+						       const struct cause *cause, __u32 segs)
 {
-	struct tcpretrans_record *record;
+	struct tcpretrans_record *record = reserve();
 
-	if (settings.only_family && settings.only_family != family) {
-		ADD(count->filtered, 1);
-		ADD(count->filtered_segs, segs);
-		return 0;
-	}
-	record = reserve();
 	if (!record) {
 		ADD(count->lost, 1);
 		ADD(count->lost_segs, segs);
 		return 0;
 	}
-	record->event.ts_ns = bpf_ktime_get_ns();
+	record->event.ts_ns = cause->ts_ns;
 	record->event.segs = segs;
+	record->event.reason = cause->reason;
+	record->event.stall_us = cause->stall_us;
+	if (cause->stall_known)
+		record->event.known |= TCPRETRANS_KNOWN_STALL;
 	return record;
 }
 

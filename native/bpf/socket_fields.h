@@ -14,30 +14,40 @@ static __always_inline __u8 ip_version(const struct sock_common *common)
 	       IP6_WORD(common, skc_v6_daddr, 2) != bpf_htonl(0xffff) ? 6 : 4;
 }
 
-#define COPY_IP6(to, common, which) do { \
-	__u32 *words = (__u32 *)(to); \
-	words[0] = IP6_WORD(common, which, 0); \
-	words[1] = IP6_WORD(common, which, 1); \
-	words[2] = IP6_WORD(common, which, 2); \
-	words[3] = IP6_WORD(common, which, 3); \
+#define COPY_IP6(words, common, which) do { \
+	(words)[0] = IP6_WORD(common, which, 0); \
+	(words)[1] = IP6_WORD(common, which, 1); \
+	(words)[2] = IP6_WORD(common, which, 2); \
+	(words)[3] = IP6_WORD(common, which, 3); \
 } while (0)
 
-static __always_inline void fill_tuple(struct tcpretrans_event *event,
+/* `tuple` must be zero. */
+static __always_inline void read_tuple(struct tuple *tuple, const struct sock_common *common)
+{
+	tuple->family = ip_version(common);
+	if (tuple->family == 6) {
+		COPY_IP6(tuple->saddr, common, skc_v6_rcv_saddr);
+		COPY_IP6(tuple->daddr, common, skc_v6_daddr);
+	} else {
+		tuple->saddr[0] = get(common, skc_rcv_saddr);
+		tuple->daddr[0] = get(common, skc_daddr);
+	}
+	tuple->sport = get(common, skc_num);
+	tuple->dport = bpf_ntohs(get(common, skc_dport));
+	tuple->state = get(common, skc_state);
+}
+
+static __always_inline void fill_tuple(struct tcpretrans_event *event, const struct tuple *tuple,
 				       const struct sock_common *common)
 {
 	const struct net *net = get(common, skc_net.net);
 
-	event->family = ip_version(common);
-	if (event->family == 6) {
-		COPY_IP6(event->saddr, common, skc_v6_rcv_saddr);
-		COPY_IP6(event->daddr, common, skc_v6_daddr);
-	} else {
-		*(__u32 *)event->saddr = get(common, skc_rcv_saddr);
-		*(__u32 *)event->daddr = get(common, skc_daddr);
-	}
-	event->sport = get(common, skc_num);
-	event->dport = bpf_ntohs(get(common, skc_dport));
-	event->state = get(common, skc_state);
+	event->family = tuple->family;
+	__builtin_memcpy(event->saddr, tuple->saddr, sizeof(event->saddr));
+	__builtin_memcpy(event->daddr, tuple->daddr, sizeof(event->daddr));
+	event->sport = tuple->sport;
+	event->dport = tuple->dport;
+	event->state = tuple->state;
 	event->netns = get(net, ns.inum);
 	event->known |= TCPRETRANS_KNOWN_NETNS;
 	event->sock_cookie = get(common, skc_cookie.counter);

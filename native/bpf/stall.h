@@ -75,10 +75,10 @@ static __always_inline void expect(struct socket_memory *memory, const struct tc
 }
 
 /* What was learnt holds as long as nothing was sent again since; this time it was `segs`. */
-static __always_inline __u64 expected_since(const struct socket_memory *memory,
-					    const struct tcpretrans_event *event, __u32 segs)
+static __always_inline __u64 expected_since(const struct socket_memory *memory, __u32 seq, __u32 total,
+					    __u32 segs)
 {
-	return memory->waiting_seq == event->seq && memory->waiting_total + segs == event->total_retrans ?
+	return memory->waiting_seq == seq && memory->waiting_total + segs == total ?
 	       memory->waiting_since_ns : 0;
 }
 
@@ -94,33 +94,49 @@ static __always_inline __u64 since_idle(const struct tcp_sock *tp, __u32 seq)
 /* When this transmission was. The kernel stamps buffers with the time at which it last looked at the
  * clock, so from stamp to stamp is more exact than from stamp to now. A timeout first has to declare
  * everything lost, which takes a while; then the end of that is the better time. */
-static __always_inline __u64 sent_at(const struct tcpretrans_event *event, const struct sk_buff *skb,
+static __always_inline __u64 sent_at(__u64 ts_ns, int err, const struct sk_buff *skb,
 				     const struct socket_memory *memory)
 {
 	__u64 stamp = get(skb, skb_mstamp_ns);
 
-	if (event->err)
-		return event->ts_ns;
+	if (err)
+		return ts_ns;
 	return memory && memory->noticed_ns > stamp ? memory->noticed_ns : stamp;
 }
 
-static __always_inline void fill_stall(struct tcpretrans_event *event, const struct tcp_sock *tp,
-				       const struct sk_buff *skb, const struct socket_memory *memory,
-				       __u32 segs)
+static __always_inline void note_stall(struct cause *cause, __u64 since, __u64 now)
 {
-	__u64 since = 0, now;
+	if (!since || now < since)
+		return;
+	cause->stall_us = (now - since) / 1000;
+	cause->stall_known = true;
+}
+
+/* Of a buffer that was just sent again, as `segs` segments. */
+static __always_inline void find_stall(struct cause *cause, const struct tcp_sock *tp,
+				       const struct sk_buff *skb, const struct socket_memory *memory,
+				       __u32 segs, int err)
+{
+	const struct tcp_skb_cb *cb = (const void *)skb->cb;
+	__u32 seq = get(cb, seq);
+	__u64 since = 0;
 
 	if (!bpf_core_field_exists(skb->skb_mstamp_ns))
 		return;
-	now = sent_at(event, skb, memory);
 	if (memory)
-		since = expected_since(memory, event, segs);
-	if (!since && event->reason == TCPRETRANS_REASON_TLP)
-		since = since_idle(tp, event->seq);
-	if (!since || now < since)
-		return;
-	event->stall_us = (now - since) / 1000;
-	event->known |= TCPRETRANS_KNOWN_STALL;
+		since = expected_since(memory, seq, get(tp, total_retrans), segs);
+	if (!since && cause->reason == TCPRETRANS_REASON_TLP)
+		since = since_idle(tp, seq);
+	note_stall(cause, since, sent_at(cause->ts_ns, err, skb, memory));
 }
+
+#ifndef TYPED
+/* Of a buffer that is about to be sent again, and still has its old time. */
+static __always_inline void find_stall_before(struct cause *cause, const struct sk_buff *skb)
+{
+	if (bpf_core_field_exists(skb->skb_mstamp_ns))
+		note_stall(cause, BPF_CORE_READ(skb, skb_mstamp_ns), cause->ts_ns);
+}
+#endif
 
 #endif

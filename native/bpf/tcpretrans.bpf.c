@@ -16,6 +16,9 @@
 #include "owner_question.h"
 #include "totals.h"
 #include "tally.h"
+#include "cause.h"
+#include "tuple.h"
+#include "filter.h"
 #include "output.h"
 #include "socket_memory.h"
 #include "accounting.h"
@@ -31,13 +34,14 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* All that does not depend on whether the buffer is about to be sent, or was. */
-static __always_inline void fill_retransmit(struct tcpretrans_event *event, const struct sock *sk,
-					    const struct tcp_sock *tp, const struct sk_buff *skb)
+static __always_inline void fill_retransmit(struct tcpretrans_event *event, const struct tuple *tuple,
+					    const struct sock *sk, const struct tcp_sock *tp,
+					    const struct sk_buff *skb)
 {
 	event->kind = TCPRETRANS_KIND_SKB;
 	event->mark = get(sk, sk_mark);
 	event->ifindex = get(sk, __sk_common.skc_bound_dev_if);
-	fill_tuple(event, &sk->__sk_common);
+	fill_tuple(event, tuple, &sk->__sk_common);
 	fill_belongings(event, sk);
 	fill_buffer(event, skb);
 	fill_congestion(event, tp);
@@ -60,8 +64,10 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	const struct tcp_sock *tp = tcp_sock_of(sk);
 	struct socket_memory *memory = remember(sk);
-	__u32 total, segs, skipped;
 	struct tcpretrans_record *record;
+	struct cause cause = {};
+	struct tuple tuple = {};
+	__u32 total, segs, grew, skipped;
 
 	if (!count)
 		return 0;
@@ -76,20 +82,29 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 		segs = total;
 	skipped = total - segs;
 	ADD(count->skipped_segs, skipped);
-	if (err)
+	grew = segs;
+	if (err) {
 		ADD(count->failed_segs, segs);
-	record = begin(count, ip_version(&sk->__sk_common), err ? 0 : segs);
-	if (!record)
+		segs = 0;
+	}
+	read_tuple(&tuple, &sk->__sk_common);
+	if (!passes_tuple(&tuple)) {
+		keep_back(count, segs);
 		return 0;
-	record->event.err = err;
-	record->event.known |= TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
-	record->event.skipped_segs = skipped;
-	fill_retransmit(&record->event, sk, tp, skb);
-	record->event.reason = reason_of(tp, skb, memory, record->event.ts_ns);
-	fill_stall(&record->event, tp, skb, memory, segs);
+	}
+	cause.ts_ns = bpf_ktime_get_ns();
+	cause.reason = reason_of(tp, skb, memory, cause.ts_ns);
+	find_stall(&cause, tp, skb, memory, grew, err);
+	record = begin(count, &cause, segs);
+	if (record) {
+		record->event.err = err;
+		record->event.known |= TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
+		record->event.skipped_segs = skipped;
+		fill_retransmit(&record->event, &tuple, sk, tp, skb);
+		finish(ctx, count, record, sk);
+	}
 	if (memory)
 		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
-	finish(ctx, count, record, sk);
 	return 0;
 }
 
@@ -100,8 +115,10 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 {
 	const struct tcp_request_sock *treq = (const void *)req;
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
+	struct cause cause = { .reason = TCPRETRANS_REASON_SYNACK };
 	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
+	struct tuple tuple = {};
 	const struct tcp_sock *tp;
 	__u32 total;
 
@@ -111,13 +128,18 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	tp = get(sk, __sk_common.skc_state) == TCP_LISTEN ? 0 : tcp_sock_of(sk);
 	total = tp ? grown(remember(sk), get(tp, total_retrans), 1) : 1;
 	ADD(count->skipped_segs, total ? total - 1 : 0);
-	record = begin(count, ip_version(&req->__req_common), 1);
+	read_tuple(&tuple, &req->__req_common);
+	if (!passes_tuple(&tuple)) {
+		keep_back(count, 1);
+		return 0;
+	}
+	cause.ts_ns = bpf_ktime_get_ns();
+	record = begin(count, &cause, 1);
 	if (!record)
 		return 0;
 	event = &record->event;
 	event->kind = TCPRETRANS_KIND_SYNACK;
-	event->reason = TCPRETRANS_REASON_SYNACK;
-	fill_tuple(event, &req->__req_common);
+	fill_tuple(event, &tuple, &req->__req_common);
 	fill_belongings(event, sk);
 	event->seq = BPF_CORE_READ(treq, snt_isn);
 	event->end_seq = event->seq + 1;
@@ -185,22 +207,23 @@ static __always_inline int report_call(void *ctx, const struct sock *sk, const s
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct socket_memory *memory = remember(sk);
 	struct tcpretrans_record *record;
-	struct tcpretrans_event *event;
-	__u64 since;
+	struct cause cause = {};
+	struct tuple tuple = {};
 
 	if (!count)
 		return 0;
-	record = begin(count, ip_version(&sk->__sk_common), 0);
+	read_tuple(&tuple, &sk->__sk_common);
+	if (!passes_tuple(&tuple)) {
+		keep_back(count, 0);
+		return 0;
+	}
+	cause.ts_ns = bpf_ktime_get_ns();
+	cause.reason = reason_of((const void *)sk, skb, memory, cause.ts_ns);
+	find_stall_before(&cause, skb);
+	record = begin(count, &cause, 0);
 	if (!record)
 		return 0;
-	event = &record->event;
-	fill_retransmit(event, sk, (const void *)sk, skb);
-	event->reason = reason_of((const void *)sk, skb, memory, event->ts_ns);
-	since = bpf_core_field_exists(skb->skb_mstamp_ns) ? BPF_CORE_READ(skb, skb_mstamp_ns) : 0;
-	if (since && since <= event->ts_ns) {
-		event->stall_us = (event->ts_ns - since) / 1000;
-		event->known |= TCPRETRANS_KNOWN_STALL;
-	}
+	fill_retransmit(&record->event, &tuple, sk, (const void *)sk, skb);
 	finish(ctx, count, record, sk);
 	return 0;
 }

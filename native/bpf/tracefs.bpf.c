@@ -14,6 +14,9 @@
 #include "wakeup.h"
 #include "owner_question.h"
 #include "totals.h"
+#include "cause.h"
+#include "tuple.h"
+#include "filter.h"
 #include "output.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -40,40 +43,48 @@ struct {
 })
 
 /* IPv4 addresses are in there as mapped ones. */
-static __always_inline bool is_v4_mapped(const __u32 *words)
+static __always_inline void read_address(__u32 *words, const void *from)
 {
-	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
+	bpf_probe_read_kernel(words, 16, from);
+	if (is_v4_mapped(words)) {
+		words[0] = words[3];
+		words[2] = words[3] = 0;
+	}
 }
 
-static __always_inline void fill_address(__u8 *to, __u8 family, const __u32 *words)
+static __always_inline void read_tuple(struct tuple *tuple, const void *ctx,
+				       const volatile struct tcpretrans_offsets *at)
 {
-	if (family == 4)
-		*(__u32 *)to = words[3];
-	else
-		__builtin_memcpy(to, words, 16);
+	bpf_probe_read_kernel(tuple->daddr, sizeof(tuple->daddr), (const char *)ctx + at->daddr_v6);
+	tuple->family = is_v4_mapped(tuple->daddr) ? 4 : 6;
+	read_address(tuple->saddr, (const char *)ctx + at->saddr_v6);
+	read_address(tuple->daddr, (const char *)ctx + at->daddr_v6);
+	tuple->sport = VALUE(__u16, ctx, at->sport);
+	tuple->dport = VALUE(__u16, ctx, at->dport);
 }
 
 /* What both tracepoints' records hold. */
-static __always_inline struct tcpretrans_record *
-begin_from(void *ctx, struct tcpretrans_counters *count, __u8 kind,
-	   const volatile struct tcpretrans_offsets *at)
+static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_counters *count,
+							    const struct tuple *tuple, __u8 kind,
+							    __u8 reason)
 {
-	__u32 local[4] = {}, remote[4] = {};
+	const struct cause cause = { .ts_ns = bpf_ktime_get_ns(), .reason = reason };
 	struct tcpretrans_record *record;
-	__u8 family;
 
-	bpf_probe_read_kernel(local, sizeof(local), (const char *)ctx + at->saddr_v6);
-	bpf_probe_read_kernel(remote, sizeof(remote), (const char *)ctx + at->daddr_v6);
-	family = is_v4_mapped(remote) ? 4 : 6;
-	record = begin(count, family, 0);
+	if (!passes_tuple(tuple)) {
+		keep_back(count, 0);
+		return 0;
+	}
+	record = begin(count, &cause, 0);
 	if (!record)
 		return 0;
 	record->event.kind = kind;
-	record->event.family = family;
-	fill_address(record->event.saddr, family, local);
-	fill_address(record->event.daddr, family, remote);
-	record->event.sport = VALUE(__u16, ctx, at->sport);
-	record->event.dport = VALUE(__u16, ctx, at->dport);
+	record->event.family = tuple->family;
+	__builtin_memcpy(record->event.saddr, tuple->saddr, sizeof(record->event.saddr));
+	__builtin_memcpy(record->event.daddr, tuple->daddr, sizeof(record->event.daddr));
+	record->event.sport = tuple->sport;
+	record->event.dport = tuple->dport;
+	record->event.state = tuple->state;
 	record->event.known |= TCPRETRANS_KNOWN_SENT;
 	return record;
 }
@@ -94,18 +105,19 @@ SEC("tracepoint/tcp/tcp_retransmit_skb")
 int on_retransmit_skb(void *ctx)
 {
 	struct tcpretrans_counters *count = counters_of_others();
+	struct tuple tuple = { .state = VALUE(__u32, ctx, settings.skb.state) };
 	struct tcpretrans_record *record;
-	struct tcpretrans_event *event;
 
-	record = count ? begin_from(ctx, count, TCPRETRANS_KIND_SKB, &settings.skb) : 0;
+	if (!count)
+		return 0;
+	read_tuple(&tuple, ctx, &settings.skb);
+	record = begin_from(count, &tuple, TCPRETRANS_KIND_SKB,
+			    tuple.state == TCP_SYN_SENT ? TCPRETRANS_REASON_SYN :
+							  TCPRETRANS_REASON_UNKNOWN);
 	if (!record)
 		return 0;
-	event = &record->event;
-	event->state = VALUE(__u32, ctx, settings.skb.state);
-	event->err = VALUE(__s32, ctx, settings.skb.err);
-	if (event->state == TCP_SYN_SENT)
-		event->reason = TCPRETRANS_REASON_SYN;
-	find_opener(event, VALUE(__u64, ctx, settings.skb.skaddr));
+	record->event.err = VALUE(__s32, ctx, settings.skb.err);
+	find_opener(&record->event, VALUE(__u64, ctx, settings.skb.skaddr));
 	submit(ctx, count, record, false);
 	return 0;
 }
@@ -114,16 +126,16 @@ SEC("tracepoint/tcp/tcp_retransmit_synack")
 int on_retransmit_synack(void *ctx)
 {
 	struct tcpretrans_counters *count = counters_of_others();
+	struct tuple tuple = { .state = TCP_NEW_SYN_RECV };
 	struct tcpretrans_record *record;
-	struct tcpretrans_event *event;
 
-	record = count ? begin_from(ctx, count, TCPRETRANS_KIND_SYNACK, &settings.synack) : 0;
+	if (!count)
+		return 0;
+	read_tuple(&tuple, ctx, &settings.synack);
+	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK);
 	if (!record)
 		return 0;
-	event = &record->event;
-	event->reason = TCPRETRANS_REASON_SYNACK;
-	event->state = TCP_NEW_SYN_RECV;
-	find_opener(event, VALUE(__u64, ctx, settings.synack.skaddr));
+	find_opener(&record->event, VALUE(__u64, ctx, settings.synack.skaddr));
 	submit(ctx, count, record, false);
 	return 0;
 }
