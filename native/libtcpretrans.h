@@ -91,6 +91,8 @@ struct tcpretrans_stats {
 	uint64_t drained;       /* events handed to the caller */
 	uint64_t failed_segs;   /* segments the kernel counted although it could not send them */
 	uint64_t skipped_segs;  /* segments for which the kernel skipped the program */
+	uint64_t limited;       /* events that the rate limit kept back */
+	uint64_t limited_segs;  /* segments in them */
 };
 
 /* The account of one network namespace, in segments but for `events`. */
@@ -105,6 +107,7 @@ struct tcpretrans_netns {
 	uint64_t lost_segs;
 	uint64_t filtered_segs;
 	uint64_t skipped_segs;
+	uint64_t limited_segs;
 };
 
 struct tcpretrans_field {
@@ -181,7 +184,7 @@ TCPRETRANS_API int tcpretrans_fd(const struct tcpretrans *tracer);
 /* The layout of struct tcpretrans_event: `*count` rows. */
 TCPRETRANS_API const struct tcpretrans_field *tcpretrans_fields(size_t *count);
 
-/* "0.1.0 abi 1": the library's version and TCPRETRANS_ABI_VERSION. */
+/* "0.1.0 abi 2": the library's version and TCPRETRANS_ABI_VERSION. */
 TCPRETRANS_API const char *tcpretrans_version(void);
 
 /* Detach and free everything. NULL is fine. Not from inside a callback. */

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 from .errors import LibraryError, from_errno
 from .stats import Stats
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 
 class Handle(c_void_p):
@@ -66,6 +66,7 @@ class NativeNetns(Structure):
         ("lost_segs", c_uint64),
         ("filtered_segs", c_uint64),
         ("skipped_segs", c_uint64),
+        ("limited_segs", c_uint64),
     ]
 
 

@@ -11,7 +11,7 @@
 #include "helpers/fields.c"
 
 #ifndef STUB_VERSION
-#define STUB_VERSION "0.1.0 abi 1"
+#define STUB_VERSION "0.1.0 abi 2"
 #endif
 #ifndef STUB_SHIFT
 #define STUB_SHIFT 0
@@ -110,6 +110,7 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 	struct tcpretrans_stats made = {
 		.events = 11, .segs = 12, .failed = 13, .lost = 14, .lost_segs = 15, .filtered = 16,
 		.filtered_segs = 17, .missed = 18, .drained = 19, .failed_segs = 20, .skipped_segs = 21,
+		.limited = 22, .limited_segs = 23,
 	};
 
 	if (size != sizeof(made))

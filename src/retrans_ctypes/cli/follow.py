@@ -47,6 +47,8 @@ def summary(stats: Stats, segments: bool = True) -> str:
              lost]
     if segments:
         parts.insert(1, "%d segments" % stats.segs)
+    if stats.limited:
+        parts.insert(-1, "%d rate-limited" % stats.limited)
     if stats.skipped_segs and segments:
         parts.insert(-1, "%d segments skipped by the kernel" % stats.skipped_segs)
     if stats.missed:
