@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "helpers/buffer.h"
+#include "helpers/counts.h"
 #include "helpers/explain.h"
 #include "helpers/fields.h"
 #include "helpers/netns.h"
@@ -15,6 +16,8 @@
 #include "helpers/programs.h"
 #include "helpers/rights.h"
 #include "helpers/waiter.h"
+
+#define MAX_COUNT_ROWS (1U << 24)
 
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
@@ -59,6 +62,14 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 		return explain(why, -EINVAL, "there is no way of attaching number %u", opts->attach);
 	if (opts->buffer > TCPRETRANS_BUFFER_PERF)
 		return explain(why, -EINVAL, "there is no buffer number %u", opts->buffer);
+	if (opts->count_by > TCPRETRANS_COUNT_REASON)
+		return explain(why, -EINVAL, "there is nothing number %u to count by", opts->count_by);
+	if (opts->count_rows > MAX_COUNT_ROWS)
+		return explain(why, -EINVAL, "there can be %u rows of counts at most, not %u", MAX_COUNT_ROWS,
+			       opts->count_rows);
+	if (opts->prefix4 > 32 || opts->prefix6 > 128)
+		return explain(why, -EINVAL, "a prefix has up to 32 bits (IPv4) or 128 (IPv6), not %u and %u",
+			       opts->prefix4, opts->prefix6);
 	if (opts->btf && opts->attach == TCPRETRANS_ATTACH_TP_BTF)
 		return explain(why, -EINVAL, "tp_btf goes by the kernel's own type information only; with a "
 			       "BTF file use raw_tp");
@@ -295,6 +306,12 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 static void settle(void *programs)
 {
 	programs_settle(programs);
+}
+
+int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
+		      struct tcpretrans_count *beyond)
+{
+	return n < 0 ? -EINVAL : counts_read(&tracer->programs, rows, n, beyond);
 }
 
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)

@@ -63,6 +63,19 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_SEGS        = 1 << 13, /* segs, skipped_segs and limited_segs */
 };
 
+/* By what events are counted in the kernel. */
+enum tcpretrans_count_by {
+	TCPRETRANS_COUNT_NONE   = 0, /* they are not */
+	TCPRETRANS_COUNT_FLOW   = 1, /* local and remote address and port */
+	TCPRETRANS_COUNT_REMOTE = 2, /* remote address */
+	TCPRETRANS_COUNT_PREFIX = 3, /* of the remote address */
+	TCPRETRANS_COUNT_LPORT  = 4, /* local port */
+	TCPRETRANS_COUNT_RPORT  = 5, /* remote port */
+	TCPRETRANS_COUNT_PID    = 6, /* process that uses the socket */
+	TCPRETRANS_COUNT_CGROUP = 7,
+	TCPRETRANS_COUNT_REASON = 8,
+};
+
 struct tcpretrans_event {
 	uint64_t ts_ns;
 	uint64_t known;         /* enum tcpretrans_known */

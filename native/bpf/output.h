@@ -55,6 +55,11 @@ static __always_inline struct tcpretrans_record *take_draft(void)
 	return 0;
 }
 
+static __always_inline void give_back(struct tcpretrans_record *record)
+{
+	__sync_fetch_and_add(&((struct draft *)record)->takers, -1);
+}
+
 static __always_inline struct tcpretrans_record *reserve(void)
 {
 	struct tcpretrans_record *record;
@@ -107,7 +112,6 @@ static __always_inline bool should_wake(const struct tcpretrans_record *record, 
 /* Whether it got into the buffer. */
 static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bool wake_at_once)
 {
-	struct draft *draft;
 	long failed;
 
 	if (settings.has_ring) {
@@ -116,9 +120,8 @@ static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bo
 									       BPF_RB_NO_WAKEUP);
 		return true;
 	}
-	draft = (struct draft *)record;
 	failed = bpf_perf_event_output(ctx, &perf_events, BPF_F_CURRENT_CPU, record, sizeof(*record));
-	__sync_fetch_and_add(&draft->takers, -1);
+	give_back(record);
 	return !failed;
 }
 

@@ -18,6 +18,8 @@
 #include "tuple.h"
 #include "filter.h"
 #include "output.h"
+#include "counting.h"
+#include "limit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -63,10 +65,50 @@ static __always_inline void read_tuple(struct tuple *tuple, const void *ctx,
 	tuple->dport = VALUE(__u16, ctx, at->dport);
 }
 
+/* The token buckets of sockets, by their addresses. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+} buckets SEC(".maps");
+
+static __always_inline bool is_held_back(struct tcpretrans_counters *count, const struct tuple *tuple,
+					 __u64 sk, const struct cause *cause)
+{
+	__u64 *paid_until_ns, never = 0;
+
+	if (!settings.interval_ns)
+		return false;
+	paid_until_ns = bpf_map_lookup_elem(&buckets, &sk);
+	if (!paid_until_ns) {
+		bpf_map_update_elem(&buckets, &sk, &never, BPF_NOEXIST);
+		paid_until_ns = bpf_map_lookup_elem(&buckets, &sk);
+	}
+	if (!paid_until_ns || !is_over_limit(paid_until_ns, cause->ts_ns))
+		return false;
+	limit(count, tuple, 0, 0);
+	return true;
+}
+
+static __always_inline bool is_counted(struct tcpretrans_counters *count, const struct tuple *tuple,
+				       __u64 sk, const struct cause *cause, bool failed)
+{
+	const struct opener *opener = bpf_map_lookup_elem(&openers, &sk);
+	__u64 number = cause->reason;
+
+	if (!settings.count_by)
+		return false;
+	if (settings.count_by == TCPRETRANS_COUNT_PID)
+		number = opener ? opener->pid : 0;
+	count_event(count, tuple, number, 0, 0, failed);
+	return true;
+}
+
 /* What both tracepoints' records hold. */
 static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_counters *count,
 							    const struct tuple *tuple, __u8 kind,
-							    __u8 reason)
+							    __u8 reason, __u64 sk, __s32 err)
 {
 	const struct cause cause = { .ts_ns = bpf_ktime_get_ns(), .reason = reason };
 	struct tcpretrans_record *record;
@@ -75,6 +117,8 @@ static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_co
 		keep_back(count, 0);
 		return 0;
 	}
+	if (is_counted(count, tuple, sk, &cause, err) || is_held_back(count, tuple, sk, &cause))
+		return 0;
 	record = begin(count, &cause, 0);
 	if (!record)
 		return 0;
@@ -85,6 +129,7 @@ static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_co
 	record->event.sport = tuple->sport;
 	record->event.dport = tuple->dport;
 	record->event.state = tuple->state;
+	record->event.err = err;
 	record->event.known |= TCPRETRANS_KNOWN_SENT;
 	return record;
 }
@@ -106,6 +151,7 @@ int on_retransmit_skb(void *ctx)
 {
 	struct tcpretrans_counters *count = counters_of_others();
 	struct tuple tuple = { .state = VALUE(__u32, ctx, settings.skb.state) };
+	__u64 sk = VALUE(__u64, ctx, settings.skb.skaddr);
 	struct tcpretrans_record *record;
 
 	if (!count)
@@ -113,11 +159,11 @@ int on_retransmit_skb(void *ctx)
 	read_tuple(&tuple, ctx, &settings.skb);
 	record = begin_from(count, &tuple, TCPRETRANS_KIND_SKB,
 			    tuple.state == TCP_SYN_SENT ? TCPRETRANS_REASON_SYN :
-							  TCPRETRANS_REASON_UNKNOWN);
+							  TCPRETRANS_REASON_UNKNOWN,
+			    sk, VALUE(__s32, ctx, settings.skb.err));
 	if (!record)
 		return 0;
-	record->event.err = VALUE(__s32, ctx, settings.skb.err);
-	find_opener(&record->event, VALUE(__u64, ctx, settings.skb.skaddr));
+	find_opener(&record->event, sk);
 	submit(ctx, count, record, false);
 	return 0;
 }
@@ -127,15 +173,16 @@ int on_retransmit_synack(void *ctx)
 {
 	struct tcpretrans_counters *count = counters_of_others();
 	struct tuple tuple = { .state = TCP_NEW_SYN_RECV };
+	__u64 sk = VALUE(__u64, ctx, settings.synack.skaddr);
 	struct tcpretrans_record *record;
 
 	if (!count)
 		return 0;
 	read_tuple(&tuple, ctx, &settings.synack);
-	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK);
+	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK, sk, 0);
 	if (!record)
 		return 0;
-	find_opener(&record->event, VALUE(__u64, ctx, settings.synack.skaddr));
+	find_opener(&record->event, sk);
 	submit(ctx, count, record, false);
 	return 0;
 }

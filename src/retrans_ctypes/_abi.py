@@ -5,7 +5,8 @@ Nothing here has a default: every function has its result and argument types, an
 
 import errno
 from ctypes import (
-    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p,
+    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64,
+    c_void_p,
 )
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
@@ -13,6 +14,7 @@ from .errors import LibraryError, from_errno
 from .stats import Stats
 
 ABI_VERSION = 2
+NO_RATE = (1 << 32) - 1
 
 
 class Handle(c_void_p):
@@ -33,6 +35,12 @@ class Options(Structure):
         ("buffer", c_uint32),
         ("reserved", c_uint32),
         ("btf", c_char_p),
+        ("rate", c_uint32),
+        ("burst", c_uint32),
+        ("count_by", c_uint32),
+        ("count_rows", c_uint32),
+        ("prefix4", c_uint32),
+        ("prefix6", c_uint32),
     ]
 
 
@@ -44,6 +52,7 @@ class NativeCapabilities(Structure):
         ("buffer", c_uint32),
         ("can", c_uint64),
         ("known", c_uint64),
+        ("buffer_bytes", c_uint64),
     ]
 
 
@@ -67,6 +76,23 @@ class NativeNetns(Structure):
         ("filtered_segs", c_uint64),
         ("skipped_segs", c_uint64),
         ("limited_segs", c_uint64),
+    ]
+
+
+class NativeCount(Structure):
+    """struct tcpretrans_count"""
+
+    _fields_ = [
+        ("events", c_uint64),
+        ("segs", c_uint64),
+        ("bytes", c_uint64),
+        ("number", c_uint64),
+        ("saddr", c_uint8 * 16),
+        ("daddr", c_uint8 * 16),
+        ("sport", c_uint16),
+        ("dport", c_uint16),
+        ("family", c_uint8),
+        ("reserved", c_uint8 * 3),
     ]
 
 
@@ -143,6 +169,10 @@ FUNCTIONS: Dict[str, Function] = {
     "tcpretrans_netns": Function(
         "int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)",
         c_int, [Handle, POINTER(NativeNetns), c_int], _negative_fails),
+    "tcpretrans_counts": Function(
+        "int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,"
+        " struct tcpretrans_count *beyond)",
+        c_int, [Handle, POINTER(NativeCount), c_int, POINTER(NativeCount)], _negative_fails),
     # Many namespaces cannot be visited; its caller tells which and why.
     "tcpretrans_kernel_segs": Function(
         "int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs,"

@@ -10,13 +10,15 @@ import os
 from ctypes import (
     CDLL, addressof, byref, c_char, c_size_t, c_uint64, create_string_buffer, sizeof, string_at,
 )
-from typing import Callable, Dict, Generator, List, Optional
+from typing import Callable, Dict, Generator, List, Optional, Tuple
 
 from . import _elf, _unpack
 from ._abi import (
-    ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeNetns, NativeStats, Options, bind,
+    ABI_VERSION, NO_RATE, EventCallback, Handle, NativeCapabilities, NativeCount, NativeNetns,
+    NativeStats, Options, bind,
 )
 from .capabilities import Capabilities, capabilities
+from .counts import NativeRow
 from .errors import ClosedError, LibraryError, RetransError, from_errno
 from .event import Event
 from .kernel_counters import Reading
@@ -69,14 +71,16 @@ class Library:
 
     def open(
         self, family: int = 0, ring_bytes: int = 0, owners: bool = True, attach: int = 0,
-        buffer: int = 0, btf: Optional[bytes] = None,
+        buffer: int = 0, btf: Optional[bytes] = None, rate: Optional[int] = 0, burst: int = 0,
+        count_by: int = 0, count_rows: int = 0, prefix4: int = 0, prefix6: int = 0,
     ) -> "NativeTracer":
-        """Load and attach the BPF programs."""
+        """Load and attach the BPF programs. ``rate``: None is no limit."""
         sentence = create_string_buffer(1024)
         options = Options(
             size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
             ring_bytes=ring_bytes, family=family, no_owners=not owners, attach=attach,
-            buffer=buffer, btf=btf)
+            buffer=buffer, btf=btf, rate=NO_RATE if rate is None else rate, burst=burst,
+            count_by=count_by, count_rows=count_rows, prefix4=prefix4, prefix6=prefix6)
         handle = Handle()
         try:
             result = self._native.tcpretrans_open(byref(options), byref(handle))
@@ -167,7 +171,7 @@ class NativeTracer:
         self._native.tcpretrans_capabilities(handle, byref(native), sizeof(native))
         notes = self._native.tcpretrans_notes(handle) or b""
         return capabilities(native.attach, native.buffer, native.can, native.known,
-                            notes.decode("utf-8", "replace"))
+                            notes.decode("utf-8", "replace"), native.buffer_bytes)
 
     def kernel_segs(self, netns_fd: int) -> Reading:
         """As Library.kernel_segs; before, the programs look at each socket that is open there."""
@@ -193,6 +197,16 @@ class NativeTracer:
                         for row in rows[:there]]
             room = there
 
+    def counts(self) -> Tuple[List[NativeRow], NativeRow]:
+        """What was counted in the kernel, and what of it has no row."""
+        room, beyond = 0, NativeCount()
+        while True:  # until no row was added between the two calls
+            rows = (NativeCount * room)()
+            there = self._native.tcpretrans_counts(self._open_handle(), rows, room, byref(beyond))
+            if there <= room:
+                return [_native_row(row) for row in rows[:there]], _native_row(beyond)
+            room = there
+
     def fileno(self) -> int:
         descriptor: int = self._native.tcpretrans_fd(self._open_handle())
         return descriptor
@@ -209,6 +223,11 @@ _NOT_DROPPED = {
     errno.EBUSY: "this process has other threads, which would keep their rights; do it before they start",
     errno.ENOTRECOVERABLE: "the kernel would let it become root again",
 }
+
+
+def _native_row(row: NativeCount) -> NativeRow:
+    return NativeRow(row.events, row.segs, row.bytes, row.number, bytes(row.saddr), bytes(row.daddr),
+                     row.sport, row.dport, row.family)
 
 
 def _lasting_rights(native: CDLL) -> int:

@@ -126,6 +126,22 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 	return 2;
 }
 
+/* Echoes the options: rows as asked for, counted by remote as many as the rate and burst. */
+int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
+		      struct tcpretrans_count *beyond)
+{
+	for (int i = 0; i < n && i < 3; i++)
+		rows[i] = (struct tcpretrans_count){
+			.events = 1 + i, .segs = 10 + i, .bytes = tracer->opts.rate, .number = tracer->opts.count_by,
+			.saddr = { 10, 0, 0, 1 }, .daddr = { 10, 0, i, 2 }, .sport = 80, .dport = 443, .family = 4,
+		};
+	*beyond = (struct tcpretrans_count){
+		.events = tracer->opts.burst, .segs = tracer->opts.count_rows,
+		.bytes = 100 * tracer->opts.prefix4 + tracer->opts.prefix6,
+	};
+	return 3;
+}
+
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
 	return -EPERM;

@@ -21,6 +21,7 @@ CTYPES: Dict[str, Any] = {
     "struct tcpretrans_field *": ctypes.POINTER(_abi.NativeField),
     "struct tcpretrans_capabilities *": ctypes.POINTER(_abi.NativeCapabilities),
     "struct tcpretrans_netns *": ctypes.POINTER(_abi.NativeNetns),
+    "struct tcpretrans_count *": ctypes.POINTER(_abi.NativeCount),
     "uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t), "char *": ctypes.c_char_p, "void": None,
     "tcpretrans_callback": _abi.EventCallback,
