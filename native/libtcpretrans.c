@@ -67,6 +67,8 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 	if (opts->count_rows > MAX_COUNT_ROWS)
 		return explain(why, -EINVAL, "there can be %u rows of counts at most, not %u", MAX_COUNT_ROWS,
 			       opts->count_rows);
+	if (opts->count_by == TCPRETRANS_COUNT_PID && opts->no_owners)
+		return explain(why, -EINVAL, "to count by process, owners have to be found out");
 	if (opts->prefix4 > 32 || opts->prefix6 > 128)
 		return explain(why, -EINVAL, "a prefix has up to 32 bits (IPv4) or 128 (IPv6), not %u and %u",
 			       opts->prefix4, opts->prefix6);
@@ -129,6 +131,8 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 	err = check_opts(&known, &why);
 	if (err)
 		return err;
+	if (known.count_by && known.count_by != TCPRETRANS_COUNT_PID)
+		known.no_owners = 1; /* nobody asks for them */
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
 		return explain(&why, -ENOMEM, "out of memory");

@@ -101,6 +101,8 @@ static bool is_wanted(const struct attempt *attempt, const struct bpf_program *p
 		return false;
 	if (attempt->opts->no_owners && !strcmp(name, "find_holders"))
 		return false;
+	if (attempt->settings.no_reason && attempt->settings.no_stall && !strcmp(name, "on_cong_state_set"))
+		return false;
 	return hook_is_possible(name, attempt->btf, attempt->own_btf, &attempt->programs->notes);
 }
 

@@ -15,6 +15,9 @@ PREFIX4, PREFIX6 = 24, 64
 """Bits of a prefix, where nobody says otherwise."""
 
 
+Packed = bytes  # these rows have a field of that name
+
+
 class NativeRow(NamedTuple):
     """Mirrors struct tcpretrans_count."""
 
@@ -22,8 +25,8 @@ class NativeRow(NamedTuple):
     segs: int
     bytes: int
     number: int
-    saddr: bytes
-    daddr: bytes
+    saddr: Packed
+    daddr: Packed
     sport: int
     dport: int
     family: int
@@ -83,11 +86,12 @@ def _sum(parts: Iterable[Any], rows: int, like: Optional[Sum] = None) -> Sum:
     def of(name: str) -> Optional[int]:
         if any(getattr(part, name) is None for part in known):
             return None
-        return sum(getattr(part, name) for part in listed)
+        total: int = sum(getattr(part, name) for part in listed)
+        return total
     return Sum(rows, sum(part.events for part in listed), of("segs"), of("bytes"))
 
 
-def _address(family: int, packed: bytes) -> str:
+def _address(family: int, packed: Packed) -> str:
     return inet_ntop(AF_INET, packed[:4]) if family == 4 else inet_ntop(AF_INET6, packed)
 
 

@@ -126,7 +126,7 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 	return 2;
 }
 
-/* Echoes the options: rows as asked for, counted by remote as many as the rate and burst. */
+/* Three rows; their bytes, their number and what is beyond them echo the options. */
 int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
 		      struct tcpretrans_count *beyond)
 {
@@ -137,7 +137,7 @@ int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, 
 		};
 	*beyond = (struct tcpretrans_count){
 		.events = tracer->opts.burst, .segs = tracer->opts.count_rows,
-		.bytes = 100 * tracer->opts.prefix4 + tracer->opts.prefix6,
+		.bytes = 1000 * tracer->opts.prefix4 + tracer->opts.prefix6,
 	};
 	return 3;
 }

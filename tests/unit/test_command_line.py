@@ -40,7 +40,9 @@ def test_default_command_is_trace(run: Run) -> None:
         assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end",
                             "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          "
                             "STATE        REASON        STALL(ms) USER       NETNS           WORKLOAD"]
-        summary, ledger = done.err
+        storms, summary, ledger = done.err
+        assert storms == ("rate-limited (--rate): 10.0.0.1:80 -> 10.0.2.2:443 12 segments; 10.0.0.1:80 -> 10.0.1.2:443"
+                          " 11 segments; 10.0.0.1:80 -> 10.0.0.2:443 10 segments")
         assert summary == (
             "11 events, 12 segments, 13 failed, 16 filtered, 22 rate-limited, 21 segments skipped by the kernel, 18 missed, 14 lost (15 segments):"
             " the ring buffer was full")
@@ -178,8 +180,8 @@ def test_refusals(run: Run, stub: Callable[..., str], macros: Dict[str, str], co
 
 
 @pytest.mark.parametrize("shell, code, lines", [
-    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 2),
-    ('exec "$@" >/dev/full', 6, 3), ('exec "$@" 2>/dev/full', 0, 0),
+    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 3),
+    ('exec "$@" >/dev/full', 6, 4), ('exec "$@" 2>/dev/full', 0, 0),
 ])
 def test_closed_and_full_outputs(run: Run, shell: str, code: int, lines: int) -> None:
     done = run("--duration", "0.1", shell=shell)
