@@ -29,6 +29,8 @@ struct tcpretrans {
 	struct waiter waiter;
 	uint64_t drained;
 	bool detached;
+	bool counts;               /* in the kernel, instead of events; */
+	struct counts_needs needs; /* what that was made ready for */
 };
 
 /* A struct of the caller's may be shorter (older) or longer (newer) than ours; what it holds beyond
@@ -53,8 +55,6 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 {
 	uint32_t page = sysconf(_SC_PAGESIZE);
 
-	if (opts->family && opts->family != 4 && opts->family != 6)
-		return explain(why, -EINVAL, "family is %u; it must be 4, 6, or 0 for both", opts->family);
 	if (opts->ring_bytes && (opts->ring_bytes < page || opts->ring_bytes & (opts->ring_bytes - 1)))
 		return explain(why, -EINVAL, "the ring buffer cannot have %u bytes; give a power of two, "
 			       "%u or more", opts->ring_bytes, page);
@@ -131,11 +131,13 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 	err = check_opts(&known, &why);
 	if (err)
 		return err;
-	if (known.count_by && known.count_by != TCPRETRANS_COUNT_PID)
-		known.no_owners = 1; /* nobody asks for them */
+	if (known.count_by && known.count_by != TCPRETRANS_COUNT_PID && !counts_needs_of(known.filter).owners)
+		known.no_owners = 1;
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
 		return explain(&why, -ENOMEM, "out of memory");
+	tracer->counts = known.count_by;
+	tracer->needs = counts_needs_of(known.filter);
 	tracer->waiter = (struct waiter){ .epoll = -1, .timer = -1, .stop = -1 };
 	err = start(tracer, &known, &why);
 	if (err == -EMFILE || err == -ENFILE) /* at whichever step it was */
@@ -201,6 +203,27 @@ int tcpretrans_capabilities(const struct tcpretrans *tracer,
 	memset(capabilities, 0, size);
 	memcpy(capabilities, can, size < sizeof(*can) ? size : sizeof(*can));
 	return 0;
+}
+
+/* Whether a filter asks for what counting was not made ready for. */
+static bool lacks_ground(const struct counts_needs *ready, const struct tcpretrans_filter *filter)
+{
+	struct counts_needs needs = counts_needs_of(filter);
+
+	return (needs.cause && !ready->cause) || (needs.owners && !ready->owners);
+}
+
+int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,
+			  char *error, size_t error_size)
+{
+	const struct explain why = { error, error_size };
+
+	if (error && error_size)
+		*error = '\0';
+	if (tracer->counts && lacks_ground(&tracer->needs, filter))
+		return explain(&why, -EINVAL, "counting goes without reasons, waiting times and owners unless "
+			       "its first filter asks for them; make a new tracer with this one");
+	return filtering_set(&tracer->programs.filtering, filter, &tracer->programs.can, &why);
 }
 
 const char *tcpretrans_notes(const struct tcpretrans *tracer)

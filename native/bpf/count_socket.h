@@ -19,24 +19,28 @@ static __always_inline __u32 owner_of(const struct sock *sk, __u64 now)
 	return pid;
 }
 
-static __always_inline __u64 number_of(const struct sock *sk, const struct cause *cause)
+static __always_inline __u64 number_of(const struct sock *sk, const struct cause *cause, __u32 pid)
 {
 	if (settings.count_by == TCPRETRANS_COUNT_PID)
-		return owner_of(sk, cause->ts_ns);
+		return pid;
 	if (settings.count_by == TCPRETRANS_COUNT_CGROUP)
 		return cgroup_id(sk);
 	return settings.count_by == TCPRETRANS_COUNT_REASON ? cause->reason : 0;
 }
 
-/* Whether that is all that becomes of an event. */
-static __always_inline bool is_counted(struct tcpretrans_counters *count, const struct tuple *tuple,
-				       const struct sock *sk, const struct cause *cause, __u32 segs,
-				       __u32 bytes, bool failed)
+/* The owner decides where the filter asks for it; nobody is asked for one who is not known. */
+static __always_inline void count_if(const struct filter *filter, struct tcpretrans_counters *count,
+				     const struct tuple *tuple, const struct sock *sk,
+				     const struct cause *cause, __u32 segs, __u32 bytes, bool failed)
 {
-	if (!settings.count_by)
-		return false;
-	count_event(count, tuple, number_of(sk, cause), segs, bytes, failed);
-	return true;
+	__u32 pid = 0;
+
+	if (!settings.no_owners && (settings.count_by == TCPRETRANS_COUNT_PID || asks_for_pid(filter)))
+		pid = owner_of(sk, cause->ts_ns);
+	if (passes_pid(filter, pid))
+		count_event(count, tuple, number_of(sk, cause, pid), segs, bytes, failed);
+	else
+		keep_back(count, segs);
 }
 
 /* Whether the rate limit keeps it back. */
@@ -49,6 +53,24 @@ static __always_inline bool is_held_back(struct tcpretrans_counters *count, cons
 	limit(count, tuple, segs, bytes);
 	memory->limited_segs += segs;
 	return true;
+}
+
+/* Whether there will be no record: the filter keeps it back, it is counted, or the
+ * flow has too many. A filter for processes comes later, since it takes a record to find those. */
+static __always_inline bool is_done(const struct filter *filter, struct tcpretrans_counters *count,
+				    const struct tuple *tuple, const struct sock *sk,
+				    struct socket_memory *memory, const struct cause *cause, __u32 segs,
+				    __u32 bytes, bool failed)
+{
+	if (!passes_cause(filter, cause)) {
+		keep_back(count, segs);
+		return true;
+	}
+	if (settings.count_by) {
+		count_if(filter, count, tuple, sk, cause, segs, bytes, failed);
+		return true;
+	}
+	return is_held_back(count, tuple, memory, cause, segs, bytes);
 }
 
 /* What was kept back before this event. */

@@ -125,6 +125,17 @@ static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bo
 	return !failed;
 }
 
+/* Give back what was reserved. The reader has to step over what the filter gives back, or the ring
+ * would be full of it. */
+static __always_inline void discard(struct tcpretrans_record *record)
+{
+	if (settings.has_ring)
+		bpf_ringbuf_discard(record, should_wake(record, false) ? BPF_RB_FORCE_WAKEUP :
+									 BPF_RB_NO_WAKEUP);
+	else
+		__sync_fetch_and_add(&((struct draft *)record)->takers, -1);
+}
+
 static __always_inline void submit(void *ctx, struct tcpretrans_counters *count,
 				   struct tcpretrans_record *record, bool wake_at_once)
 {

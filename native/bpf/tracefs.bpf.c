@@ -16,6 +16,7 @@
 #include "totals.h"
 #include "cause.h"
 #include "tuple.h"
+#include "filter_rules.h"
 #include "filter.h"
 #include "output.h"
 #include "counting.h"
@@ -92,9 +93,8 @@ static __always_inline bool is_held_back(struct tcpretrans_counters *count, cons
 }
 
 static __always_inline bool is_counted(struct tcpretrans_counters *count, const struct tuple *tuple,
-				       __u64 sk, const struct cause *cause, bool failed)
+				       const struct opener *opener, const struct cause *cause, bool failed)
 {
-	const struct opener *opener = bpf_map_lookup_elem(&openers, &sk);
 	__u64 number = cause->reason;
 
 	if (!settings.count_by)
@@ -105,19 +105,44 @@ static __always_inline bool is_counted(struct tcpretrans_counters *count, const 
 	return true;
 }
 
+static __always_inline const struct opener *opener_of(__u64 sk)
+{
+	return settings.no_owners ? 0 : bpf_map_lookup_elem(&openers, &sk);
+}
+
+static __always_inline void fill_opener(struct tcpretrans_event *event, const struct opener *opener)
+{
+	if (!opener)
+		return;
+	event->owner_pid = opener->pid;
+	event->owner_how = TCPRETRANS_OWNER_OPENER;
+	__builtin_memcpy(event->owner_comm, opener->comm, sizeof(event->owner_comm));
+	event->known |= TCPRETRANS_KNOWN_OWNER;
+}
+
+static __always_inline bool passes(const struct tuple *tuple, const struct cause *cause,
+				   const struct opener *opener)
+{
+	const struct filter *filter = current_filter();
+
+	return passes_tuple(filter, tuple) && passes_cause(filter, cause) &&
+	       passes_pid(filter, opener ? opener->pid : 0);
+}
+
 /* What both tracepoints' records hold. */
 static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_counters *count,
 							    const struct tuple *tuple, __u8 kind,
 							    __u8 reason, __u64 sk, __s32 err)
 {
 	const struct cause cause = { .ts_ns = bpf_ktime_get_ns(), .reason = reason };
+	const struct opener *opener = opener_of(sk);
 	struct tcpretrans_record *record;
 
-	if (!passes_tuple(tuple)) {
+	if (!passes(tuple, &cause, opener)) {
 		keep_back(count, 0);
 		return 0;
 	}
-	if (is_counted(count, tuple, sk, &cause, err) || is_held_back(count, tuple, sk, &cause))
+	if (is_counted(count, tuple, opener, &cause, err) || is_held_back(count, tuple, sk, &cause))
 		return 0;
 	record = begin(count, &cause, 0);
 	if (!record)
@@ -131,19 +156,8 @@ static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_co
 	record->event.state = tuple->state;
 	record->event.err = err;
 	record->event.known |= TCPRETRANS_KNOWN_SENT;
+	fill_opener(&record->event, opener);
 	return record;
-}
-
-static __always_inline void find_opener(struct tcpretrans_event *event, __u64 sk)
-{
-	const struct opener *opener = bpf_map_lookup_elem(&openers, &sk);
-
-	if (!opener || settings.no_owners)
-		return;
-	event->owner_pid = opener->pid;
-	event->owner_how = TCPRETRANS_OWNER_OPENER;
-	__builtin_memcpy(event->owner_comm, opener->comm, sizeof(event->owner_comm));
-	event->known |= TCPRETRANS_KNOWN_OWNER;
 }
 
 SEC("tracepoint/tcp/tcp_retransmit_skb")
@@ -151,7 +165,6 @@ int on_retransmit_skb(void *ctx)
 {
 	struct tcpretrans_counters *count = counters_of_others();
 	struct tuple tuple = { .state = VALUE(__u32, ctx, settings.skb.state) };
-	__u64 sk = VALUE(__u64, ctx, settings.skb.skaddr);
 	struct tcpretrans_record *record;
 
 	if (!count)
@@ -160,10 +173,9 @@ int on_retransmit_skb(void *ctx)
 	record = begin_from(count, &tuple, TCPRETRANS_KIND_SKB,
 			    tuple.state == TCP_SYN_SENT ? TCPRETRANS_REASON_SYN :
 							  TCPRETRANS_REASON_UNKNOWN,
-			    sk, VALUE(__s32, ctx, settings.skb.err));
+			    VALUE(__u64, ctx, settings.skb.skaddr), VALUE(__s32, ctx, settings.skb.err));
 	if (!record)
 		return 0;
-	find_opener(&record->event, sk);
 	submit(ctx, count, record, false);
 	return 0;
 }
@@ -173,16 +185,15 @@ int on_retransmit_synack(void *ctx)
 {
 	struct tcpretrans_counters *count = counters_of_others();
 	struct tuple tuple = { .state = TCP_NEW_SYN_RECV };
-	__u64 sk = VALUE(__u64, ctx, settings.synack.skaddr);
 	struct tcpretrans_record *record;
 
 	if (!count)
 		return 0;
 	read_tuple(&tuple, ctx, &settings.synack);
-	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK, sk, 0);
+	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK,
+			    VALUE(__u64, ctx, settings.synack.skaddr), 0);
 	if (!record)
 		return 0;
-	find_opener(&record->event, sk);
 	submit(ctx, count, record, false);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "../bpf/count_row.h"
 #include "attempt.h"
+#include "conditions.h"
 
 #define BATCH        4096
 #define DEFAULT_ROWS 65536 /* of counts; */
@@ -58,6 +59,28 @@ static void set_rate(struct tcpretrans_settings *settings, const struct tcpretra
 	settings->burst_ns = (burst - 1) * settings->interval_ns;
 }
 
+static void add_needs(struct counts_needs *needs, const struct tcpretrans_conditions *given)
+{
+	const struct explain nobody = {};
+	struct tcpretrans_conditions known;
+
+	if (conditions_read(&known, given, &nobody))
+		return;
+	needs->cause = needs->cause || known.reasons || known.min_stall_us;
+	needs->owners = needs->owners || known.n_pids;
+}
+
+struct counts_needs counts_needs_of(const struct tcpretrans_filter *filter)
+{
+	struct counts_needs needs = {};
+
+	if (filter) {
+		add_needs(&needs, filter->only);
+		add_needs(&needs, filter->never);
+	}
+	return needs;
+}
+
 int counts_prepare(struct attempt *attempt)
 {
 	const struct tcpretrans_opts *opts = attempt->opts;
@@ -66,8 +89,10 @@ int counts_prepare(struct attempt *attempt)
 	int err;
 
 	settings->count_by = opts->count_by;
-	settings->no_reason = opts->count_by && opts->count_by != TCPRETRANS_COUNT_REASON;
-	settings->no_stall = opts->count_by != TCPRETRANS_COUNT_NONE;
+	if (opts->count_by && !counts_needs_of(opts->filter).cause) {
+		settings->no_reason = opts->count_by != TCPRETRANS_COUNT_REASON;
+		settings->no_stall = true;
+	}
 	set_prefixes(settings, opts);
 	set_rate(settings, opts);
 	err = bpf_map__set_key_size(map, key_bytes(opts->count_by));

@@ -133,7 +133,7 @@ static void choose_maps(struct attempt *attempt)
 
 	leave_out(attempt, "events", !settings->has_ring);
 	leave_out(attempt, "perf_events", settings->has_ring);
-	leave_out(attempt, "drafts", settings->has_ring && settings->count_by != TCPRETRANS_COUNT_PID);
+	leave_out(attempt, "drafts", settings->has_ring && (!settings->count_by || settings->no_owners));
 	leave_out(attempt, "count_rows", !settings->count_by && !settings->interval_ns);
 	leave_out(attempt, "count_beyond", !settings->count_by && !settings->interval_ns);
 	leave_out(attempt, "buckets", !settings->interval_ns);

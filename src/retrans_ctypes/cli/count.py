@@ -8,7 +8,6 @@ from typing import List, Optional
 from ..clock import WallClock
 from ..counts import COUNT_BY, PREFIX4, PREFIX6
 from ..errors import UsageError
-from ..filters import Filter
 from ..rights import account
 from ..sinks.counts import CountSink, Naming, NdjsonCounts, TextCounts
 from ..sinks.ndjson import encode
@@ -16,8 +15,9 @@ from ..sinks.output import Output
 from ..sinks.text import BANNER
 from ..tracer import Tracer
 from ..workload.numbers import cgroup_paths, commands
+from .filter_options import add_filter_options, chosen_filter
 from .follow import account_for, end, introduce, tell
-from .options import Parser, above, add_family, add_user, add_ways, seconds
+from .options import Parser, above, add_user, add_ways, seconds
 from .signals import StopSignals
 
 _TICK = 0.2  # seconds between looks at the clock and at the output's reader
@@ -28,10 +28,11 @@ _NAMINGS = {"pid": Naming("comm", commands), "cgroup": Naming("cgroup", cgroup_p
 def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     check(options)
+    chosen = chosen_filter(options)
     become = None if options.user is None else account(options.user)
     output = Output()
     with StopSignals() as signals, Tracer(
-            filter=Filter(family=options.family), attach=options.attach, buffer=options.buffer,
+            filter=chosen, attach=options.attach, buffer=options.buffer,
             btf=options.btf, count_by=options.by, count_rows=options.rows or 0, prefix4=options.prefix4,
             prefix6=options.prefix6) as tracer:
         signals.stop_with(tracer.stop)
@@ -105,8 +106,8 @@ def parser() -> argparse.ArgumentParser:
                         help="show the counts so far that often")
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     result.add_argument("--json", action="store_true", help="all rows, one JSON object a line (NDJSON)")
-    add_family(result)
     add_user(result)
     result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_filter_options(result)
     add_ways(result)
     return result

@@ -92,13 +92,6 @@ def size(text: str) -> int:
     return bytes_
 
 
-def add_family(parser: argparse.ArgumentParser) -> None:
-    family = parser.add_mutually_exclusive_group()
-    family.add_argument("-4", dest="family", action="store_const", const=4,
-                        help="IPv4 only (IPv4-mapped IPv6 counts as IPv4)")
-    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
-
-
 def add_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="NAME",
                         help="drop all rights once attached, and be this user (or UID:GID)")

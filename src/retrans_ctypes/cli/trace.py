@@ -7,7 +7,6 @@ from .. import __version__
 from ..clock import WallClock
 from ..errors import LibraryError, UsageError
 from ..event import Event
-from ..filters import Filter
 from ..rights import account
 from ..sinks import Sink
 from ..sinks.columns import (
@@ -19,9 +18,10 @@ from ..sinks.output import Output
 from ..sinks.text import BANNER, TextSink
 from ..tracer import Tracer
 from ..workload import Lookups
+from .filter_options import add_filter_options, chosen_filter
 from .follow import account_for, end, follow, introduce, storms, tell
 from .options import (
-    Parser, above, add_family, add_user, add_ways, rate, say, seconds, size, terminal_width,
+    Parser, above, add_user, add_ways, rate, say, seconds, size, terminal_width,
 )
 from .signals import StopSignals
 
@@ -33,13 +33,13 @@ def main(arguments: List[str]) -> int:
     if options.columns == "help":
         say(describe())
         return 0
+    chosen = chosen_filter(options)
     become = None if options.user is None else account(options.user)
     output = Output()
     shown = shown_columns(options, terminal_width())
     with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(
-            filter=Filter(family=options.family), attach=options.attach, buffer=options.buffer,
-            btf=options.btf, ring_bytes=options.ring_size, rate=options.rate,
-            burst=options.burst) as tracer:
+            filter=chosen, attach=options.attach, buffer=options.buffer, btf=options.btf,
+            ring_bytes=options.ring_size, rate=options.rate, burst=options.burst) as tracer:
         signals.stop_with(tracer.stop)
         kept = () if become is None else tracer.drop_rights(*become)
         introduce(tracer, options.verbose, kept)
@@ -112,7 +112,6 @@ def parser() -> argparse.ArgumentParser:
                                "retransmits to look at; 'doctor' tells whether one can trace here, how\n"
                                "well, and what would make it better.")
     result.add_argument("-s", "--sequence", action="store_true", help="show sequence numbers")
-    add_family(result)
     result.add_argument("-c", "--count", action="store_true",
                         help="count for each flow, and print the counts at the end")
     result.add_argument("-l", "--lossprobe", action="store_true",
@@ -127,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     result.add_argument("-v", "--verbose", action="store_true",
                         help="show attempts that failed too, marked with !")
+    add_filter_options(result)
     way = add_ways(result)
     way.add_argument("--ring-size", type=size, default=0, metavar="SIZE",
                      help="buffer in the kernel, such as 16M, a power of two (2M for each CPU, 4M to 64M)")
