@@ -223,6 +223,7 @@ int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_fil
 	if (tracer->counts && lacks_ground(&tracer->needs, filter))
 		return explain(&why, -EINVAL, "counting goes without reasons, waiting times and owners unless "
 			       "its first filter asks for them; make a new tracer with this one");
+	owners_fetch(&tracer->owners, &tracer->buffer, 0); /* to see which filters nobody asks for any more */
 	return filtering_set(&tracer->programs.filtering, filter, &tracer->programs.can, &why);
 }
 

@@ -24,7 +24,7 @@ static __always_inline __u64 ancestor_id(const struct cgroup *cgroup, int level)
 	return id;
 }
 
-/* The cgroup or one above it is listed. Numbers, so that the verifier looks at this once. */
+/* Whether the cgroup or one above it is listed. */
 __noinline int is_cgroup_listed(__u32 list, __u64 cgroup_address)
 {
 	const struct cgroup *cgroup = (const void *)cgroup_address;
@@ -68,11 +68,9 @@ static __always_inline bool passes_socket(const struct filter *filter, const str
 {
 	__u32 lists, only, never;
 
-	if (!filter)
-		return true;
 	if (!passes_tuple(filter, tuple))
 		return false;
-	if (!((filter->only.used | filter->never.used) & FILTER_BELONGINGS))
+	if (!has_conditions(filter, FILTER_BELONGINGS))
 		return true;
 	lists = FILTER_SLOT(filter->slot);
 	only = fulfilled_by_socket(&filter->only, lists, sk);

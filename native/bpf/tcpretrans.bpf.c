@@ -67,7 +67,7 @@ static __always_inline void finish(void *ctx, const struct filter *filter, struc
 				   struct tcpretrans_record *record, const struct sock *sk)
 {
 	find_owner(record, sk);
-	if (asks_for_pid(filter) && !record->event.owner_pid && record->question.asked_ns) {
+	if (has_conditions(filter, FILTER_PID) && !record->event.owner_pid && record->question.asked_ns) {
 		leave_judgement(record, filter, count, sk);
 	} else if (!passes_pid(filter, record->event.owner_pid)) {
 		keep_back(count, record->event.segs);
@@ -91,7 +91,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	struct tuple tuple = {};
 	__u32 total, segs, grew, skipped;
 
-	if (!count)
+	if (!count || !filter)
 		return 0;
 	segs = get(cb, tcp_gso_segs);
 	if (!tp) { /* no full TCP socket: never seen, but never silent */
@@ -153,7 +153,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	const struct tcp_sock *tp;
 	__u32 total;
 
-	if (!count)
+	if (!count || !filter)
 		return 0;
 	/* with TCP Fast Open the child exists already, and counts this too */
 	tp = get(sk, __sk_common.skc_state) == TCP_LISTEN ? 0 : tcp_sock_of(sk);
@@ -244,7 +244,7 @@ static __always_inline int report_call(void *ctx, const struct sock *sk, const s
 	struct cause cause = {};
 	struct tuple tuple = {};
 
-	if (!count)
+	if (!count || !filter)
 		return 0;
 	read_tuple(&tuple, &sk->__sk_common);
 	if (!passes_socket(filter, &tuple, sk)) {

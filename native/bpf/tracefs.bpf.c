@@ -125,7 +125,7 @@ static __always_inline bool passes(const struct tuple *tuple, const struct cause
 {
 	const struct filter *filter = current_filter();
 
-	return passes_tuple(filter, tuple) && passes_cause(filter, cause) &&
+	return filter && passes_tuple(filter, tuple) && passes_cause(filter, cause) &&
 	       passes_pid(filter, opener ? opener->pid : 0);
 }
 
