@@ -204,7 +204,7 @@ class Tracer:
             try:
                 for event in self._batch:
                     callback(event)
-                native.run(lambda packed: callback(Event(Event.LAYOUT.unpack(packed))))
+                native.run(lambda packed: callback(Event(packed)))
                 self._books.detached()
                 self._ended = True
             finally:
