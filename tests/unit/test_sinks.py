@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import time
-from typing import Any, List
+from typing import Any, Callable, List
 
 import pytest
 from fake_library import event
@@ -34,10 +34,14 @@ class Paper(Output):
         self.flushed += self._lines
         self._lines.clear()
 
+    def write(self, data: memoryview) -> None:
+        self.flush()
+        self.flushed += bytes(data).decode("ascii").splitlines()
+
 
 class StillClock(WallClock):
     def sample(self) -> None:
-        self._offset = 1700000000.0
+        self.offset_ns = 1700000000 * 10**9
 
 
 ALL = (1 << 64) - 1
@@ -217,7 +221,8 @@ def test_failed_attempts_are_marked_and_named(probes: bool) -> None:
     assert text_of(event(err=1))[2].endswith("(not sent: dropped by the local queue)")
 
 
-def test_ndjson() -> None:
+def test_ndjson(stub: Callable[..., str], use_library: Callable[[str], None]) -> None:
+    use_library(stub())
     paper = Paper()
     sink = NdjsonSink(paper, StillClock(), Found(pod_name="a\x1b\n\"\u20ac"))  # type: ignore[arg-type]
     sink.start()
