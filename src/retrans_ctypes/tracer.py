@@ -164,7 +164,7 @@ class Tracer:
         """
         return self._poll(lambda: self._take_packed(size), timeout)
 
-    def batches(self, size: int = 16384) -> Iterator[memoryview]:
+    def batches(self, size: int = 8192) -> Iterator[memoryview]:
         """Batches of packed events as they happen, until stop() or close(); see poll_batch()."""
         self._open_native()
         while True:
