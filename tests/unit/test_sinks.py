@@ -241,6 +241,24 @@ def test_ndjson(stub: Callable[..., str], use_library: Callable[[str], None]) ->
     assert all(line.isascii() if hasattr(line, "isascii") else True for line in paper.flushed)
 
 
+def test_lines_follow_a_clock_that_steps(
+    stub: Callable[..., str], use_library: Callable[[str], None], monkeypatch: Any,
+) -> None:
+    """Forwards or backwards: the next batch has the new time, and `ts_ns` knows nothing of it."""
+    use_library(stub())
+    paper, clock = Paper(), 100.5
+    sink = NdjsonSink(paper, WallClock(), Found())  # type: ignore[arg-type]
+    monkeypatch.setattr(time, "clock_gettime", lambda number: clock)
+    for now in (1700000000.5, 1700003600.5, 1600000000.5):
+        monkeypatch.setattr(time, "time", lambda: now)
+        sink.write_packed(event(ts_ns=100 * 10**9) + event(ts_ns=100 * 10**9 + 1500))
+    records = [json.loads(line) for line in paper.flushed]
+    assert [record["time"] for record in records] == [
+        "2023-11-14T22:13:20.000000Z", "2023-11-14T22:13:20.000002Z", "2023-11-14T23:13:20.000000Z",
+        "2023-11-14T23:13:20.000002Z", "2020-09-13T12:26:40.000000Z", "2020-09-13T12:26:40.000002Z"]
+    assert {record["ts_ns"] for record in records} == {100 * 10**9, 100 * 10**9 + 1500}
+
+
 def counted(sink: Any, paper: Paper) -> List[str]:
     sink.start()
     sink.write_all([SYN, PROBE, PROBE])
