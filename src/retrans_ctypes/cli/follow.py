@@ -12,6 +12,11 @@ from ..tracer import Tracer
 
 _TICK = 0.2  # seconds between looks at the clock and at the output's reader
 
+# Each batch has its price, however small. So after a small one a moment passes before the next look; a
+# ring that fills within it would have given a large one.
+_MOMENT = 0.005
+_SMALL = 256 * Event.LAYOUT.size
+
 
 def follow(
     tracer: Tracer, sink: Sink, output: Output, keep: Optional[Callable[[Event], bool]],
@@ -33,6 +38,8 @@ def follow(
         elif batch:
             sink.write_all(filter(keep, Event.read(batch)))
         output.check_reader()
+        if 0 < len(batch) < _SMALL:
+            time.sleep(_MOMENT)
     sink.finish()
 
 
