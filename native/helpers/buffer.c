@@ -3,6 +3,8 @@
 
 #include <sys/sysinfo.h>
 #include <unistd.h>
+#include "../libtcpretrans.h"
+#include "../bpf/owner_question.h"
 
 #define FOR_EACH_CPU (2ULL << 20)
 #define LEAST        (4ULL << 20)
@@ -44,10 +46,15 @@ bool buffer_waiting(const struct buffer *buffer)
 	return buffer->is_ring ? ring_waiting(&buffer->ring) : perf_waiting(&buffer->perf);
 }
 
-int buffer_read(struct buffer *buffer, void *out, size_t size, int n)
+int buffer_read(struct buffer *buffer, struct tcpretrans_record *record)
 {
-	return buffer->is_ring ? ring_read(&buffer->ring, out, size, n) :
-				 perf_read(&buffer->perf, out, size, n);
+	return buffer->is_ring ? ring_read(&buffer->ring, record) :
+				 perf_read(&buffer->perf, record, sizeof(*record), 1);
+}
+
+int buffer_read_events(struct buffer *buffer, struct tcpretrans_event *events, int n)
+{
+	return buffer->is_ring ? ring_read_events(&buffer->ring, events, n) : 0;
 }
 
 void buffer_close(struct buffer *buffer)
