@@ -19,7 +19,7 @@ from lab.silence import Silence, many_addresses
 from lab.tcp_info import tcp_info
 from lab.traffic import connected, connecting, swallow, wait_acknowledged
 from lab.ways import Way, tracing
-from retrans_ctypes import Counts, Tracer, UnsupportedKernel
+from retrans_ctypes import Counts, Filter, Tracer, UnsupportedKernel, UsageError
 
 WAYS = [Way("tp_btf", "ring"), Way("raw_tp", "perf"), Way("tp", "ring")]
 TYPED = WAYS[:2]
@@ -77,13 +77,17 @@ def test_rows_are_those_of_the_events(lab: Lab, way: Way, by: str) -> None:
         assert ended(counting) == []
         events = [event for event in ended(tracer) if event.remote.endswith(":%d" % PORT)]
         counts, stats, segments = counting.counts(), counting.stats(), counting.capabilities.ledger
+        skipped = tracer.stats().skipped_segs
     check_total(counts, stats, segments)
     assert list(counts.rows) == sorted(counts.rows, key=lambda row: (-(row.segs or 0), -row.events, str(row.key)))
     expected = Counter(KEYS[by](event) for event in events)
     found = {row.key: row.segs if segments else row.events for row in counts.rows}
     assert sum(expected.values()) >= 100
-    for key, number in expected.items():
-        assert found[key] == number or (by in OTHERS_HAVE_TOO and found[key] > number), (key, number)
+    # a program that the kernel skips on a loaded machine is counted, but in tracefs nobody knows
+    missing = sum(max(0, number - found.get(key, 0)) for key, number in expected.items())
+    more = sum(max(0, found.get(key, 0) - number) for key, number in expected.items())
+    assert missing <= (stats.skipped_segs if segments else 50), (missing, stats)
+    assert by in OTHERS_HAVE_TOO or more <= (skipped if segments else 50), (more, skipped)
 
 
 @pytest.mark.parametrize("way", TYPED, ids=ids(TYPED))
@@ -118,8 +122,8 @@ def test_rows_and_ledger_are_exact(way: Way, nothing_left_behind: None) -> None:
         kernel = counters.gained()["RetransSegs"]
     check_total(counts, stats)
     mine = {one.key[0]: one for one in counts.rows if one.key[0] in set(addresses)}
-    assert set(mine) == set(addresses) and counts.beyond.events == 0
-    assert sum(one.segs or 0 for one in mine.values()) == kernel == row.delivered
+    assert len(set(addresses) - set(mine)) <= row.lost and counts.beyond.events == 0
+    assert sum(one.segs or 0 for one in mine.values()) == row.delivered == kernel - row.lost
     assert row.exact, row
 
 
@@ -133,7 +137,7 @@ def test_a_full_map_is_exact_in_sum(way: Way, nothing_left_behind: None) -> None
         kernel = counters.gained()["RetransSegs"]
     check_total(counts, stats, tracer.capabilities.ledger)
     assert len(counts.rows) == 100 and counts.beyond.events >= 900
-    assert counts.total.events >= kernel
+    assert counts.total.events + stats.skipped_segs >= kernel
 
 
 @pytest.mark.full
@@ -148,7 +152,7 @@ def test_a_hundred_thousand_remotes(nothing_left_behind: None) -> None:
         kernel = counters.gained()["RetransSegs"]
     check_total(counts, stats)
     assert len(counts.rows) == 65536 and counts.beyond.events >= number - 65536
-    assert row.exact and row.delivered == kernel >= number
+    assert row.exact and row.delivered + row.lost == kernel >= number
 
 
 def allow_files(number: int) -> None:
@@ -177,6 +181,35 @@ def test_processes(way: Way, nothing_left_behind: None) -> None:
     check_total(counts, stats)
     rows = {row.key[0]: row.events for row in counts.rows}
     assert rows[os.getpid()] >= 20, rows
+
+
+@pytest.mark.parametrize("way", TYPED, ids=ids(TYPED))
+@pytest.mark.parametrize("condition, passes", [
+    ({"remote_ports": PORT}, True), ({"remote_ports": PORT + 1}, False), ({"reason": "syn"}, True),
+    ({"reason": "fast"}, False), ({"pid": os.getpid()}, True), ({"pid": 1}, False)],
+    ids=["port", "not-port", "reason", "not-reason", "pid", "not-pid"])
+def test_what_a_filter_keeps_back_is_in_no_row(way: Way, condition: Any, passes: bool, nothing_left_behind: None) -> None:
+    with Silence() as silence, lived_in(silence), tracing(way, count_by="flow", filter=Filter(**condition)) as tracer:
+        counters = Counters(silence)
+        with connecting(silence, "127.0.0.6", PORT, 20):
+            counters.wait("RetransSegs", 20)
+        ended(tracer)
+        counts, stats, row = tracer.counts(), tracer.stats(), row_of(tracer.ledger(), silence)
+        kernel = counters.gained()["RetransSegs"]
+    check_total(counts, stats)
+    found = sum(one.segs or 0 for one in counts.rows if one.key[1] == "127.0.0.6:%d" % PORT)
+    # a loaded machine may stop a task inside the program, which the kernel then skips on that CPU: 'lost'
+    assert row.exact and row.kernel == kernel
+    assert (found, row.delivered, row.filtered) == (
+        (kernel - row.lost, kernel - row.lost, 0) if passes else (0, 0, kernel - row.lost))
+
+
+def test_a_filter_that_counting_is_not_ready_for(nothing_left_behind: None) -> None:
+    with Tracer(count_by="flow") as tracer:
+        tracer.set_filter(Filter(ports=80))
+        for condition in ({"reason": "rto"}, {"min_stall_ms": 5}, {"pid": 1}):
+            with pytest.raises(UsageError, match="make a new tracer"):
+                tracer.set_filter(Filter(**condition))
 
 
 @pytest.mark.parametrize("ends", [V4, V6, MAPPED], ids=["v4", "v6", "mapped"])
