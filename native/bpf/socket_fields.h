@@ -127,7 +127,7 @@ static __always_inline void fill_congestion(struct tcpretrans_event *event, cons
 	event->icsk_pending = get(icsk, icsk_pending);
 	event->retransmits = get(icsk, icsk_retransmits);
 	event->backoff = get(icsk, icsk_backoff);
-	bpf_probe_read_kernel_str(event->ca_name, sizeof(event->ca_name), get(icsk, icsk_ca_ops)->name);
+	copy_name(event->ca_name, get(icsk, icsk_ca_ops)->name);
 	if (get(tp, srtt_us)) { /* before the first sample there is 0, and a variation that is a guess */
 		event->srtt_us = get(tp, srtt_us) >> 3;
 		event->rttvar_us = get(tp, mdev_us) >> 2;
