@@ -12,23 +12,22 @@
 static __always_inline __u64 ancestor_id(const struct cgroup *cgroup, int level)
 {
 	const struct cgroup___ids *older = (const void *)cgroup; /* before 6.1 */
-	const struct cgroup *ancestor = 0;
-	__u64 id = 0;
+	const struct cgroup *ancestor;
 
 	if (bpf_core_field_exists(cgroup->ancestors)) {
-		bpf_probe_read_kernel(&ancestor, sizeof(ancestor), &cgroup->ancestors[0] + level);
-		return ancestor ? node_id(BPF_CORE_READ(ancestor, kn)) : 0;
+		ancestor = (const void *)number_at(&cgroup->ancestors[0] + level);
+		return ancestor ? node_id(peek(ancestor, kn)) : 0;
 	}
 	if (bpf_core_field_exists(older->ancestor_ids))
-		bpf_probe_read_kernel(&id, sizeof(id), &older->ancestor_ids[0] + level);
-	return id;
+		return number_at(&older->ancestor_ids[0] + level);
+	return 0;
 }
 
 /* Whether the cgroup or one above it is listed. */
 __noinline int is_cgroup_listed(__u32 list, __u64 cgroup_address)
 {
 	const struct cgroup *cgroup = (const void *)cgroup_address;
-	int deepest = BPF_CORE_READ(cgroup, level);
+	int deepest = peek(cgroup, level);
 
 	for (int level = 0; level < CGROUP_DEPTH && level <= deepest; level++)
 		if (is_listed(list, ancestor_id(cgroup, level), 0))
@@ -47,10 +46,10 @@ static __always_inline __u32 fulfilled_by_socket(const struct filter_conditions 
 						 const struct sock *sk)
 {
 	__u32 used = conditions->used, fulfilled = 0;
-	const struct net *net = get(sk, __sk_common.skc_net.net);
+	const struct net *net = peek(sk, __sk_common.skc_net.net);
 	__u64 cgroup;
 
-	if (used & FILTER_NETNS && is_listed(lists | FILTER_NETNS, get(net, ns.inum), 0))
+	if (used & FILTER_NETNS && is_listed(lists | FILTER_NETNS, peek(net, ns.inum), 0))
 		fulfilled |= FILTER_NETNS;
 	if (used & FILTER_UID && is_listed(lists | FILTER_UID, get(sk, sk_uid.val), 0))
 		fulfilled |= FILTER_UID;

@@ -75,11 +75,13 @@ enum bpf_func_id___some { BPF_FUNC_jiffies64___some };
 #define TCP_SYN_SENT    2
 #define TCP_SYN_RECV    3
 #define TCP_FIN_WAIT1   4
+#define TCP_FIN_WAIT2   5
 #define TCP_TIME_WAIT   6
 #define TCP_CLOSE       7
 #define TCP_CLOSE_WAIT  8
 #define TCP_LAST_ACK    9
 #define TCP_LISTEN      10
+#define TCP_CLOSING     11
 #define TCP_NEW_SYN_RECV 12
 
 /* include/net/inet_connection_sock.h: icsk_pending; include/uapi/linux/tcp.h: icsk_ca_state;
@@ -315,6 +317,10 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+};
+
+struct timespec64 {
+	__u64 tv_sec;
 };
 
 /* What a kprobe gets: the first arguments of a function lie in these. */

@@ -187,7 +187,7 @@ static __always_inline void find_without_file(struct tcpretrans_record *record,
 	bool dead = get(sk, __sk_common.skc_flags) & (1 << SOCK_DEAD);
 	const struct process *process;
 
-	if (!dead && !BPF_CORE_READ(sk, sk_socket)) {
+	if (!dead && !peek(sk, sk_socket)) {
 		if (!is_own(memory, sk))
 			find_inherited(&record->event, memory);
 		return;
@@ -203,7 +203,7 @@ static __always_inline void find_without_file(struct tcpretrans_record *record,
 /* What a listener sends again belongs to connections not yet accepted. */
 static __always_inline __u8 how_held(const struct sock *sk, __u8 how)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN ? TCPRETRANS_OWNER_INHERITED : how;
+	return peek(sk, __sk_common.skc_state) == TCP_LISTEN ? TCPRETRANS_OWNER_INHERITED : how;
 }
 
 static __always_inline const struct task_struct *working_task(const struct sock *sk,
@@ -219,7 +219,7 @@ static __always_inline const struct task_struct *working_task(const struct sock 
 		return task;
 	}
 	*how = TCPRETRANS_OWNER_WAITING;
-	return (const void *)waiting_task((unsigned long)BPF_CORE_READ(sk, sk_wq), (unsigned long)file);
+	return (const void *)waiting_task((unsigned long)peek(sk, sk_wq), (unsigned long)file);
 }
 
 /* A process seen at work; it also answers the question of an event just before. */
@@ -285,7 +285,7 @@ static __always_inline void find_owner(struct tcpretrans_record *record, const s
 {
 	struct tcpretrans_event *event = &record->event;
 	struct owner_memory *memory = settings.no_owners ? 0 : owner_memory_of(sk);
-	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	const struct file *file = peek(peek(sk, sk_socket), file);
 	__u64 count = file ? references(file) : 0;
 
 	if (!memory)
@@ -342,7 +342,7 @@ static __always_inline void note_state(const struct sock *sk, int state)
 	bool peer_done = state == TCP_CLOSE_WAIT || state == TCP_CLOSE;
 	bool opens = state == TCP_SYN_SENT || state == TCP_LISTEN;
 	bool ends = state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK;
-	const struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	const struct file *file = peek(peek(sk, sk_socket), file);
 	struct owner_memory *memory;
 
 	if (settings.no_owners || !file || !(peer_done || opens || ends))
@@ -363,7 +363,7 @@ static __always_inline void note_holder(const struct sock *sk, const struct task
 					__u32 fd, const struct file *file, __u64 pass)
 {
 	struct owner_memory *memory = owner_memory_of(sk);
-	__u32 pid = BPF_CORE_READ(task, tgid);
+	__u32 pid = peek(task, tgid);
 
 	if (!memory)
 		return;
@@ -375,7 +375,7 @@ static __always_inline void note_holder(const struct sock *sk, const struct task
 		memory->references = references(file) - 1; /* the pass has one itself */
 		memory->found = 0;
 		memory->several = false;
-		memory->threaded = BPF_CORE_READ(task, signal, nr_threads) > 1;
+		memory->threaded = peek(peek(task, signal), nr_threads) > 1;
 		note_process(&memory->holder, task, TCPRETRANS_OWNER_ITERATOR);
 		memory->holder.fd = fd;
 	}

@@ -90,22 +90,22 @@ static __always_inline void make_own(struct owner_memory *memory, const struct s
 static __always_inline void note_process(struct process *process, const struct task_struct *task,
 					 __u8 how)
 {
-	__u64 started_ns = BPF_CORE_READ(task, start_time);
+	__u64 started_ns = peek(task, start_time);
 
 	if (process->task != (unsigned long)task || process->started_ns != started_ns)
 		process->fd = NO_FD;
 	process->task = (unsigned long)task;
 	process->started_ns = started_ns;
-	process->pid = BPF_CORE_READ(task, tgid);
+	process->pid = peek(task, tgid);
 	process->how = how;
-	bpf_probe_read_kernel_str(process->comm, sizeof(process->comm), &task->comm);
+	copy_name(process->comm, task->comm);
 }
 
 static __always_inline const struct task_struct *user_task(void)
 {
 	const struct task_struct *task = (const void *)bpf_get_current_task();
 
-	return BPF_CORE_READ(task, flags) & PF_KTHREAD ? 0 : task;
+	return peek(task, flags) & PF_KTHREAD ? 0 : task;
 }
 
 /* How many descriptors and calls under way refer to a file; 0 = it is being closed. */
@@ -115,9 +115,9 @@ static __always_inline __u64 references(const struct file *file)
 	__u64 count;
 
 	if (bpf_core_field_exists(older->f_count))
-		count = BPF_CORE_READ(older, f_count.counter);
+		count = peek(older, f_count.counter);
 	else
-		count = BPF_CORE_READ(file, f_ref.refcnt.counter) + 1;
+		count = peek(file, f_ref.refcnt.counter) + 1;
 	return count >> 31 ? 0 : count;
 }
 
@@ -126,9 +126,9 @@ __noinline __u32 find_fd(unsigned long task_address, unsigned long file_address)
 {
 	const struct task_struct *task = (const void *)task_address;
 	const struct file *file = (const void *)file_address;
-	const struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = table ? BPF_CORE_READ(table, fd) : 0;
-	__u32 max = table ? BPF_CORE_READ(table, max_fds) : 0;
+	const struct fdtable *table = peek(peek(task, files), fdt);
+	struct file **files = table ? peek(table, fd) : 0;
+	__u32 max = table ? peek(table, max_fds) : 0;
 	const struct file *chunk[FD_CHUNK];
 
 	for (__u32 first = 0; first < FD_CHUNK * MAX_CHUNKS && first < max; first += FD_CHUNK) {
@@ -146,14 +146,14 @@ static __always_inline bool holds(struct process *process, const struct file *fi
 {
 	const struct task_struct *task = (const void *)process->task;
 
-	if (!task || BPF_CORE_READ(task, start_time) != process->started_ns ||
-	    (__u32)BPF_CORE_READ(task, tgid) != process->pid)
+	if (!task || peek(task, start_time) != process->started_ns ||
+	    (__u32)peek(task, tgid) != process->pid)
 		return false;
 	if (process->fd == NO_FD || file_at(task, process->fd) != file)
 		process->fd = find_fd((unsigned long)task, (unsigned long)file);
 	if (process->fd == NO_FD)
 		return false;
-	bpf_probe_read_kernel_str(process->comm, sizeof(process->comm), &task->comm); /* exec */
+	copy_name(process->comm, task->comm); /* exec */
 	return true;
 }
 

@@ -21,22 +21,19 @@
 /* Whether this is a task that lives: such a struct points at itself and at its leader. */
 static __always_inline bool is_user_task(const struct task_struct *task)
 {
-	const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	const struct task_struct *leader = peek(task, group_leader);
 
 	return leader &&
-	       (!bpf_core_field_exists(task->cpus_ptr) || BPF_CORE_READ(task, cpus_ptr) == &task->cpus_mask) &&
-	       BPF_CORE_READ(leader, tgid) == BPF_CORE_READ(task, tgid) &&
-	       !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+	       (!bpf_core_field_exists(task->cpus_ptr) || peek(task, cpus_ptr) == &task->cpus_mask) &&
+	       peek(leader, tgid) == peek(task, tgid) &&
+	       !(peek(task, flags) & PF_KTHREAD);
 }
 
 static __always_inline const struct file *file_at(const struct task_struct *task, __u32 fd)
 {
-	const struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	const struct file *file = 0;
+	const struct fdtable *table = peek(peek(task, files), fdt);
 
-	if (table && fd < BPF_CORE_READ(table, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd);
-	return file;
+	return table && fd < peek(table, max_fds) ? (const void *)number_at(peek(table, fd) + fd) : 0;
 }
 
 /* `found` and one more task. */
@@ -44,7 +41,7 @@ static __always_inline unsigned long add_waiter(unsigned long found, const struc
 {
 	if (found == SEVERAL || !task || !is_user_task(task))
 		return found;
-	if (found && BPF_CORE_READ((const struct task_struct *)found, tgid) != BPF_CORE_READ(task, tgid))
+	if (found && peek((const struct task_struct *)found, tgid) != peek(task, tgid))
 		return SEVERAL;
 	return (unsigned long)task;
 }
@@ -56,20 +53,20 @@ static __always_inline unsigned long add_waiter(unsigned long found, const struc
 __noinline unsigned long epoll_waiter(unsigned long item_address)
 {
 	const struct epitem *item = (const void *)item_address;
-	const struct file *file = BPF_CORE_READ(item, ffd.file);
-	const struct eventpoll *ep = BPF_CORE_READ(item, ep);
+	const struct file *file = peek(item, ffd.file);
+	const struct eventpoll *ep = peek(item, ep);
 	const struct list_head *head = &ep->wq.head;
-	const struct list_head *at = BPF_CORE_READ(head, next);
-	__u32 fd = BPF_CORE_READ(item, ffd.fd);
+	const struct list_head *at = peek(head, next);
+	__u32 fd = peek(item, ffd.fd);
 	unsigned long found = 0;
 
 	for (int i = 0; i < MAX_WAITERS && at && at != head; i++) {
 		const struct task_struct *task =
-			BPF_CORE_READ(around(at, struct wait_queue_entry, entry), private);
+			peek(around(at, struct wait_queue_entry, entry), private);
 
 		if (task && file_at(task, fd) == file)
 			found = add_waiter(found, task);
-		at = BPF_CORE_READ(at, next);
+		at = peek(at, next);
 	}
 	return at == head ? found : SEVERAL;
 }
@@ -79,9 +76,9 @@ static __always_inline const struct task_struct *uring_task(const struct io_kioc
 	const struct io_kiocb___task *older = (const void *)request;
 
 	if (bpf_core_field_exists(older->task))
-		return BPF_CORE_READ(older, task);
+		return peek(older, task);
 	if (bpf_core_field_exists(request->tctx) && bpf_core_type_exists(struct io_uring_task))
-		return BPF_CORE_READ(request, tctx, task);
+		return peek(peek(request, tctx), task);
 	return 0;
 }
 
@@ -95,20 +92,20 @@ __noinline unsigned long waiter_at(unsigned long entry_address, unsigned long qu
 	const struct poll_table_entry *poll = around(entry, struct poll_table_entry, wait);
 	const struct eppoll_entry *epoll = around(entry, struct eppoll_entry, wait);
 	const struct io_poll *uring = around(entry, struct io_poll, wait);
-	const void *private = BPF_CORE_READ(entry, private);
+	const void *private = peek(entry, private);
 	const struct io_kiocb *request = (const void *)((unsigned long)private & ~IO_POLL_MASK);
 	const struct epitem *item;
 
 	if (!private) {
-		item = BPF_CORE_READ(epoll, base);
-		if (!item || BPF_CORE_READ(epoll, whead) != queue || BPF_CORE_READ(item, ffd.file) != file)
+		item = peek(epoll, base);
+		if (!item || peek(epoll, whead) != queue || peek(item, ffd.file) != file)
 			return 0;
 		return epoll_waiter((unsigned long)item);
 	}
-	if (BPF_CORE_READ(poll, wait_address) == queue && BPF_CORE_READ(poll, filp) == file)
-		return (unsigned long)BPF_CORE_READ((const struct poll_wqueues *)private, polling_task);
-	if (bpf_core_type_exists(struct io_poll) && BPF_CORE_READ(uring, head) == queue &&
-	    BPF_CORE_READ(request, file) == file)
+	if (peek(poll, wait_address) == queue && peek(poll, filp) == file)
+		return (unsigned long)peek((const struct poll_wqueues *)private, polling_task);
+	if (bpf_core_type_exists(struct io_poll) && peek(uring, head) == queue &&
+	    peek(request, file) == file)
 		return (unsigned long)uring_task(request);
 	return (unsigned long)private;
 }
@@ -119,14 +116,14 @@ __noinline unsigned long waiting_task(unsigned long wq_address, unsigned long fi
 	const struct socket_wq *wq = (const void *)wq_address;
 	const struct wait_queue_head *queue = &wq->wait;
 	const struct list_head *head = &queue->head;
-	const struct list_head *at = wq ? BPF_CORE_READ(head, next) : head;
+	const struct list_head *at = wq ? peek(head, next) : head;
 	unsigned long found = 0, task;
 
 	for (int i = 0; i < MAX_WAITERS && at && at != head; i++) {
 		task = waiter_at((unsigned long)around(at, struct wait_queue_entry, entry),
 				 (unsigned long)queue, file_address);
 		found = task == SEVERAL ? SEVERAL : add_waiter(found, (const void *)task);
-		at = BPF_CORE_READ(at, next);
+		at = peek(at, next);
 	}
 	return at != head || found == SEVERAL ? 0 : found;
 }

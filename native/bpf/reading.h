@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Reading fields of kernel structs.
  *
- * Where the verifier knows the type of a pointer (TYPED: tp_btf) a field is simply loaded; elsewhere
- * (raw_tp, kprobe) it takes a helper's call. The programs are compiled once for each.
+ * Where the verifier knows the type of a pointer (TYPED: tp_btf) a field is simply loaded: get().
+ * Elsewhere (raw_tp, kprobe) it takes a helper's call. The programs are compiled once for each.
+ *
+ * peek() is for pointers that may lead nowhere; then it gives 0. Since Linux 6.2 that need not be a
+ * helper's call either: what is said to be of some type is loaded, and the kernel catches the fault.
  */
 #ifndef READING_H
 #define READING_H
@@ -12,11 +15,42 @@
 /* also for fields of which the kernel changed the width */
 #define get_bits(from, field) BPF_CORE_READ_BITFIELD(from, field)
 #define SEC_OF(tracepoint)    SEC("tp_btf/" tracepoint)
+#define CAN_CAST              bpf_ksym_exists(bpf_rdonly_cast)
 #else
 #define get(from, field)      BPF_CORE_READ(from, field)
 #define get_bits(from, field) BPF_CORE_READ_BITFIELD_PROBED(from, field)
 #define SEC_OF(tracepoint)    SEC("raw_tp/" tracepoint)
+#define CAN_CAST              false
 #endif
+
+/* A type that starts with eight bytes of no type: what is read of it may be used in any way. */
+#define words_at(place) bpf_core_cast((const void *)(place), struct timespec64)
+
+#define peek(from, field) ({ \
+	typeof(from) peeked = (from); \
+	CAN_CAST ? *(typeof(peeked->field) *)words_at(&peeked->field) : BPF_CORE_READ(peeked, field); \
+})
+
+static __always_inline __u64 number_at(const void *place)
+{
+	__u64 number = 0;
+
+	if (CAN_CAST)
+		return words_at(place)->tv_sec;
+	bpf_probe_read_kernel(&number, sizeof(number), place);
+	return number;
+}
+
+/* A text of 16 bytes that is filled up with zeros. */
+static __always_inline void copy_name(char *to, const char *from)
+{
+	if (!CAN_CAST) {
+		bpf_probe_read_kernel_str(to, 16, from);
+		return;
+	}
+	((__u64 *)to)[0] = number_at(from);
+	((__u64 *)to)[1] = number_at(from + 8);
+}
 
 /* Whether a full socket, of whatever kind, is one of TCP. */
 static __always_inline bool is_tcp(const struct sock *sk)

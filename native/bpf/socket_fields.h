@@ -40,7 +40,7 @@ static __always_inline void read_tuple(struct tuple *tuple, const struct sock_co
 static __always_inline void fill_tuple(struct tcpretrans_event *event, const struct tuple *tuple,
 				       const struct sock_common *common)
 {
-	const struct net *net = get(common, skc_net.net);
+	const struct net *net = peek(common, skc_net.net);
 
 	event->family = tuple->family;
 	__builtin_memcpy(event->saddr, tuple->saddr, sizeof(event->saddr));
@@ -48,7 +48,7 @@ static __always_inline void fill_tuple(struct tcpretrans_event *event, const str
 	event->sport = tuple->sport;
 	event->dport = tuple->dport;
 	event->state = tuple->state;
-	event->netns = get(net, ns.inum);
+	event->netns = peek(net, ns.inum);
 	event->known |= TCPRETRANS_KNOWN_NETNS;
 	event->sock_cookie = get(common, skc_cookie.counter);
 	if (event->sock_cookie)
@@ -59,7 +59,7 @@ static __always_inline __u64 node_id(const struct kernfs_node *kn)
 {
 	const struct kernfs_node___union *old = (const void *)kn;
 
-	return bpf_core_field_exists(old->id.id) ? BPF_CORE_READ(old, id.id) : BPF_CORE_READ(kn, id);
+	return bpf_core_field_exists(old->id.id) ? peek(old, id.id) : peek(kn, id);
 }
 
 /* The socket's cgroup, 0 where it has none or, on an old kernel, holds cgroup v1 data. */
@@ -69,10 +69,10 @@ static __always_inline const struct cgroup *cgroup_of(const struct sock *sk)
 	__u64 value;
 
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
-		return get(sk, sk_cgrp_data.cgroup);
+		return peek(sk, sk_cgrp_data.cgroup);
 	if (!bpf_core_field_exists(tagged->val))
 		return 0;
-	value = BPF_CORE_READ(tagged, val);
+	value = peek(tagged, val);
 	return value & 1 ? 0 : (const struct cgroup *)(value & ~3ULL);
 }
 
@@ -85,9 +85,9 @@ static __always_inline __u64 cgroup_id(const struct sock *sk)
 	if (!cgroup)
 		return 0;
 	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
-		return node_id(BPF_CORE_READ(cgroup, kn));
-	kn = get(cgroup, kn);
-	return kn ? get(kn, id) : 0;
+		return node_id(peek(cgroup, kn));
+	kn = peek(cgroup, kn);
+	return kn ? peek(kn, id) : 0;
 }
 
 /* Whose the socket is, as far as the socket itself says. */
@@ -135,7 +135,7 @@ static __always_inline void fill_congestion(struct tcpretrans_event *event, cons
 	event->icsk_pending = get(icsk, icsk_pending);
 	event->retransmits = get(icsk, icsk_retransmits);
 	event->backoff = get(icsk, icsk_backoff);
-	bpf_probe_read_kernel_str(event->ca_name, sizeof(event->ca_name), get(icsk, icsk_ca_ops)->name);
+	copy_name(event->ca_name, peek(icsk, icsk_ca_ops)->name);
 	if (get(tp, srtt_us)) { /* before the first sample there is 0, and a variation that is a guess */
 		event->srtt_us = get(tp, srtt_us) >> 3;
 		event->rttvar_us = get(tp, mdev_us) >> 2;

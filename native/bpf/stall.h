@@ -18,18 +18,10 @@
 
 /* Buffers are passed as numbers, so that the verifier looks at these functions once and not once
  * in each loop around them. rbnode lies at the start of a buffer. */
-static __always_inline __u64 number_at(const void *place)
-{
-	__u64 number = 0;
-
-	bpf_probe_read_kernel(&number, sizeof(number), place);
-	return number;
-}
-
 __noinline __u64 leftmost(__u64 node)
 {
 	for (int depth = 0; node && depth < TREE_HEIGHT; depth++) {
-		__u64 left = (__u64)BPF_CORE_READ((const struct rb_node *)node, rb_left);
+		__u64 left = (__u64)peek((const struct rb_node *)node, rb_left);
 
 		if (!left)
 			return node;
@@ -40,14 +32,14 @@ __noinline __u64 leftmost(__u64 node)
 
 __noinline __u64 next_in_queue(__u64 node)
 {
-	__u64 right = (__u64)BPF_CORE_READ((const struct rb_node *)node, rb_right);
+	__u64 right = (__u64)peek((const struct rb_node *)node, rb_right);
 
 	if (right)
 		return leftmost(right);
 	for (int depth = 0; depth < TREE_HEIGHT; depth++) {
-		__u64 parent = BPF_CORE_READ((const struct rb_node *)node, __rb_parent_color) & ~3ULL;
+		__u64 parent = peek((const struct rb_node *)node, __rb_parent_color) & ~3ULL;
 
-		if (!parent || (__u64)BPF_CORE_READ((const struct rb_node *)parent, rb_left) == node)
+		if (!parent || (__u64)peek((const struct rb_node *)parent, rb_left) == node)
 			return parent;
 		node = parent;
 	}
@@ -66,10 +58,10 @@ static __always_inline void expect(struct socket_memory *memory, const struct tc
 		const struct sk_buff *skb = (const void *)node;
 		const struct tcp_skb_cb *cb = (const void *)&skb->cb;
 
-		if (BPF_CORE_READ(cb, sacked) & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS))
+		if (peek(cb, sacked) & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS))
 			continue;
-		memory->waiting_seq = BPF_CORE_READ(cb, seq);
-		memory->waiting_since_ns = BPF_CORE_READ(skb, skb_mstamp_ns);
+		memory->waiting_seq = peek(cb, seq);
+		memory->waiting_since_ns = peek(skb, skb_mstamp_ns);
 		return;
 	}
 }
@@ -135,7 +127,7 @@ static __always_inline void find_stall(struct cause *cause, const struct tcp_soc
 static __always_inline void find_stall_before(struct cause *cause, const struct sk_buff *skb)
 {
 	if (bpf_core_field_exists(skb->skb_mstamp_ns))
-		note_stall(cause, BPF_CORE_READ(skb, skb_mstamp_ns), cause->ts_ns);
+		note_stall(cause, peek(skb, skb_mstamp_ns), cause->ts_ns);
 }
 #endif
 

@@ -14,11 +14,11 @@ static const struct tcpretrans_counters nothing;
 
 static __always_inline struct netns_key key_of(const struct sock_common *common)
 {
-	const struct net *net = get(common, skc_net.net);
-	struct netns_key key = { .netns = get(net, ns.inum) };
+	const struct net *net = peek(common, skc_net.net);
+	struct netns_key key = { .netns = peek(net, ns.inum) };
 
 	if (settings.has_netns_cookie && bpf_core_field_exists(net->net_cookie))
-		key.cookie = get(net, net_cookie);
+		key.cookie = peek(net, net_cookie);
 	return key;
 }
 

@@ -174,7 +174,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	event->kind = TCPRETRANS_KIND_SYNACK;
 	fill_tuple(event, &tuple, &req->__req_common);
 	fill_belongings(event, sk);
-	event->seq = BPF_CORE_READ(treq, snt_isn);
+	event->seq = peek(treq, snt_isn);
 	event->end_seq = event->seq + 1;
 	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
 	event->known |= TCPRETRANS_KNOWN_SNDBUF | TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
@@ -322,23 +322,40 @@ int BPF_PROG(on_skipped_retransmit_skb, const struct sock *sk, const struct sk_b
 	return 0;
 }
 
+/* Whether something begins or ends here. */
+static __always_inline bool is_noted_state(int state)
+{
+	return state != TCP_FIN_WAIT2 && state != TCP_TIME_WAIT && state != TCP_CLOSING &&
+	       (state != TCP_SYN_RECV || !settings.has_storage);
+}
+
+/* What ends may have a rest; mostly it never had anything to send again. */
+static __always_inline void count_last(const struct sock *sk, const struct tcp_sock *tp)
+{
+	__u32 total = get(tp, total_retrans);
+
+	if (total)
+		count_rest(&sk->__sk_common, total);
+}
+
 SEC_OF("inet_sock_set_state")
 int BPF_PROG(on_set_state, const struct sock *sk, int oldstate, int newstate)
 {
-	const struct tcp_sock *tp = tcp_sock_of(sk);
+	const struct tcp_sock *tp;
 	struct socket_memory *memory;
 
+	if (!is_noted_state(newstate))
+		return 0;
+	tp = tcp_sock_of(sk);
 	if (!tp)
 		return 0;
 	if (newstate == TCP_SYN_SENT || (newstate == TCP_SYN_RECV && oldstate != TCP_SYN_SENT))
 		forget(sk);
 	note_state(sk, newstate);
-	if (newstate != TCP_SYN_SENT && newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE)
+	if (newstate == TCP_CLOSE)
+		count_last(sk, tp);
+	if (newstate != TCP_SYN_SENT && newstate != TCP_ESTABLISHED)
 		return 0;
-	if (newstate == TCP_CLOSE) {
-		count_rest(&sk->__sk_common, get(tp, total_retrans));
-		return 0;
-	}
 	memory = remember(sk);
 	if (memory && (newstate == TCP_SYN_SENT || !memory->looked))
 		look(memory, get(tp, total_retrans));
@@ -352,7 +369,7 @@ int BPF_PROG(on_destroy_sock, const struct sock *sk)
 
 	if (!tp)
 		return 0;
-	count_rest(&sk->__sk_common, get(tp, total_retrans));
+	count_last(sk, tp);
 	forget(sk);
 	return 0;
 }

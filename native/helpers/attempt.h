@@ -32,10 +32,12 @@ struct attempt {
 	uint32_t number;          /* enum tcpretrans_attach of the rung */
 	struct programs *programs;
 	struct tcpretrans_settings settings;
-	struct btf *btf;
+	struct btf *btf;          /* until the programs are chosen */
 	bool own_btf;
 	char events[PATH_MAX];    /* of tracefs */
 	char *logs;               /* LOG_BYTES for each program */
+	bool chosen;
+	bool wanted[MAX_PROGRAMS];
 	bool refused[MAX_PROGRAMS];
 	bool all_log;             /* programs that load leave a log too */
 	const struct explain *why;

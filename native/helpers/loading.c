@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "attempt.h"
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,13 +86,18 @@ static const char *record_of(const struct attempt *attempt, const char *program)
 	return attempt->settings.set_state.skaddr ? "sock/inet_sock_set_state" : NULL;
 }
 
+static bool by_record(const struct attempt *attempt)
+{
+	return attempt->number == TCPRETRANS_ATTACH_TP;
+}
+
 static bool is_wanted(const struct attempt *attempt, const struct bpf_program *program)
 {
 	const char *name = bpf_program__name(program);
 
 	if (is_main(attempt, program))
 		return true;
-	if (!attempt->btf)
+	if (by_record(attempt))
 		return record_of(attempt, name) != NULL;
 	if (!strcmp(name, "sample_socket"))
 		return attempt->opts->btf != NULL;
@@ -145,6 +151,21 @@ static void choose_maps(struct attempt *attempt)
 	leave_out(attempt, "owner_memories_by_address", settings->has_storage);
 }
 
+/* The kernel's type information takes some 7 MB, and libbpf is about to read a copy of its own. */
+static void choose_programs(struct attempt *attempt)
+{
+	struct bpf_program *program;
+	int place = 0;
+
+	if (attempt->chosen)
+		return;
+	bpf_object__for_each_program(program, attempt->programs->object)
+		attempt->wanted[place++] = is_wanted(attempt, program);
+	attempt->chosen = true;
+	btf__free(attempt->btf);
+	attempt->btf = NULL;
+}
+
 static int configure(struct attempt *attempt)
 {
 	struct bpf_object *object = attempt->programs->object;
@@ -154,11 +175,12 @@ static int configure(struct attempt *attempt)
 
 	err = err ?: counts_prepare(attempt);
 	choose_maps(attempt);
+	choose_programs(attempt);
 	err = err ?: bpf_map__set_initial_value(map, &attempt->settings, sizeof(attempt->settings));
 	bpf_object__for_each_program(program, object) {
 		err = err ?: bpf_program__set_log_buf(program, log_of(attempt, place), LOG_BYTES);
 		err = err ?: bpf_program__set_log_level(program, attempt->all_log ? LOG_STATS : 0);
-		bpf_program__set_autoload(program, !attempt->refused[place] && is_wanted(attempt, program));
+		bpf_program__set_autoload(program, attempt->wanted[place] && !attempt->refused[place]);
 		place++;
 	}
 	return err ? explain_load(attempt, err, NULL) : 0;
@@ -232,12 +254,10 @@ static int give_up(struct attempt *attempt, int err, struct notes *refusals)
 int load_programs(struct attempt *attempt)
 {
 	struct programs *programs = attempt->programs;
-	const struct notes before = programs->notes;
 	struct notes refusals = {};
 	int err, given_up;
 
 	do {
-		programs->notes = before;
 		err = open_object(attempt);
 		if (err)
 			return err;
@@ -255,7 +275,7 @@ static int attach_one(const struct attempt *attempt, struct bpf_program *program
 {
 	int fd, err;
 
-	if (attempt->btf) {
+	if (!by_record(attempt)) {
 		*link = bpf_program__attach(program);
 		return *link ? 0 : -errno;
 	}
@@ -312,7 +332,7 @@ int check_reading(struct attempt *attempt)
 	const struct explain *why = attempt->why;
 	int err;
 
-	if (!attempt->btf || attempt->own_btf)
+	if (by_record(attempt) || attempt->own_btf)
 		return 0;
 	err = sample_check(programs_map_fd(attempt->programs, "samples"));
 	programs_detach_one(attempt->programs, "sample_socket");

@@ -1,18 +1,13 @@
-"""The command line: one module for each command, found in one table."""
+"""The command line: one module for each command. Only that one is loaded."""
 
 import os
-from typing import Callable, Dict, List
+from importlib import import_module
+from typing import List
 
 from ..errors import OutputError, RetransError
-from . import count, demo, doctor, trace
 from .follow import tell
 
-COMMANDS: Dict[str, Callable[[List[str]], int]] = {
-    "trace": trace.main,
-    "count": count.main,
-    "demo": demo.main,
-    "doctor": doctor.main,
-}
+COMMANDS = ("trace", "count", "demo", "doctor")
 DEFAULT = "trace"
 
 
@@ -23,7 +18,8 @@ def main(arguments: List[str]) -> int:
         name, rest = arguments[0], arguments[1:]
     try:
         hold_standard_descriptors()
-        return COMMANDS[name](rest)
+        exit_code: int = import_module("." + name, __name__).main(rest)
+        return exit_code
     except RetransError as error:
         tell("retrans_ctypes: %s" % error)
         return error.exit_code
