@@ -90,21 +90,27 @@ static __always_inline __u32 fulfilled_by_addresses(const struct filter_conditio
 	return fulfilled;
 }
 
+/* Those of `only`, and higher up those of `never`. */
+static __always_inline __u32 fulfilled_by_ports(const struct filter *filter, const struct tuple *tuple)
+{
+	__u8 local = at_port(filter, tuple->sport), remote = at_port(filter, tuple->dport);
+
+	return (local & (FILTER_LOCAL_PORT | FILTER_LOCAL_PORT << FILTER_NEVER)) |
+	       (remote & (FILTER_REMOTE_PORT | FILTER_REMOTE_PORT << FILTER_NEVER)) |
+	       ((local | remote) & (FILTER_PORT | FILTER_PORT << FILTER_NEVER));
+}
+
 static __always_inline bool passes_tuple(const struct filter *filter, const struct tuple *tuple)
 {
 	__u32 lists, ports, only, never;
-	__u8 local, remote;
 
 	if (!has_conditions(filter, ~0U))
 		return true;
-	local = at_port(filter, tuple->sport);
-	remote = at_port(filter, tuple->dport);
-	ports = (local & (FILTER_LOCAL_PORT | FILTER_LOCAL_PORT << FILTER_NEVER)) |
-		(remote & (FILTER_REMOTE_PORT | FILTER_REMOTE_PORT << FILTER_NEVER)) |
-		((local | remote) & (FILTER_PORT | FILTER_PORT << FILTER_NEVER));
-	only = (ports & FILTER_PORTS) | fulfilled_at_once(&filter->only, tuple);
-	never = ports >> FILTER_NEVER | fulfilled_at_once(&filter->never, tuple);
-	if (keeps_back(filter, FILTER_PORTS | FILTER_FAMILY | FILTER_STATE, only, never))
+	if (keeps_back(filter, FILTER_FAMILY | FILTER_STATE, fulfilled_at_once(&filter->only, tuple),
+		       fulfilled_at_once(&filter->never, tuple)))
+		return false;
+	ports = has_conditions(filter, FILTER_PORTS) ? fulfilled_by_ports(filter, tuple) : 0;
+	if (keeps_back(filter, FILTER_PORTS, ports, ports >> FILTER_NEVER))
 		return false;
 	if (!has_conditions(filter, FILTER_ADDRESSES))
 		return true;
