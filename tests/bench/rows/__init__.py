@@ -1,0 +1,7 @@
+"""All that is measured, in the order of the table."""
+from typing import List
+
+from ..row import Measurement
+from . import kernel_cost
+
+ALL: List[Measurement] = kernel_cost.ALL
