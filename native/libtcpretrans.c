@@ -50,8 +50,6 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 {
 	uint32_t page = sysconf(_SC_PAGESIZE);
 
-	if (opts->family && opts->family != 4 && opts->family != 6)
-		return explain(why, -EINVAL, "family is %u; it must be 4, 6, or 0 for both", opts->family);
 	if (opts->ring_bytes && (opts->ring_bytes < page || opts->ring_bytes & (opts->ring_bytes - 1)))
 		return explain(why, -EINVAL, "the ring buffer cannot have %u bytes; give a power of two, "
 			       "%u or more", opts->ring_bytes, page);
@@ -186,6 +184,16 @@ int tcpretrans_capabilities(const struct tcpretrans *tracer,
 	memset(capabilities, 0, size);
 	memcpy(capabilities, can, size < sizeof(*can) ? size : sizeof(*can));
 	return 0;
+}
+
+int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,
+			  char *error, size_t error_size)
+{
+	const struct explain why = { error, error_size };
+
+	if (error && error_size)
+		*error = '\0';
+	return filtering_set(&tracer->programs.filtering, filter, &tracer->programs.can, &why);
 }
 
 const char *tcpretrans_notes(const struct tcpretrans *tracer)

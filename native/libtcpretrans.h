@@ -43,6 +43,47 @@ enum tcpretrans_buffer {
 	TCPRETRANS_BUFFER_PERF = 2, /* perf event buffers, one for each CPU: for older kernels */
 };
 
+/* Both ends belong to it. */
+struct tcpretrans_range {
+	uint16_t first;
+	uint16_t last;
+};
+
+/* Addresses that agree in the first `bits` bits. */
+struct tcpretrans_prefix {
+	uint8_t address[16]; /* in network order, IPv4 in the first four bytes */
+	uint8_t family;      /* 4 or 6; IPv4-mapped IPv6 is 4 */
+	uint8_t bits;
+	uint8_t reserved[2]; /* 0 */
+};
+
+/* Conditions on an event. Each that is not 0 is one, and a list holds where one of its members does; a
+ * condition on what is not known of an event does not hold. At most 65536 prefixes and numbers. */
+struct tcpretrans_conditions {
+	size_t   size;         /* sizeof(struct tcpretrans_conditions) */
+	uint32_t family;       /* 4 or 6 */
+	uint32_t states;       /* a bit for each state: 1 << TCP_ESTABLISHED ... */
+	uint32_t reasons;      /* a bit for each: 1 << TCPRETRANS_REASON_RTO ...; not that of UNKNOWN */
+	uint32_t reserved;     /* 0 */
+	uint64_t min_stall_us; /* the data waited that long, or longer */
+	const struct tcpretrans_range  *local_ports, *remote_ports, *ports; /* `ports`: one of the two */
+	const struct tcpretrans_prefix *local, *remote, *address;           /* likewise */
+	const uint32_t *netns;   /* inodes of network namespaces */
+	const uint32_t *uids;
+	const uint64_t *cgroups; /* inodes of cgroup v2 folders; what is in cgroups below counts too */
+	const uint32_t *pids;    /* the owner's process, in the initial pid namespace */
+	size_t n_local_ports, n_remote_ports, n_ports;
+	size_t n_local, n_remote, n_address;
+	size_t n_netns, n_uids, n_cgroups, n_pids;
+};
+
+/* An event passes where all of `only` hold and none of `never` does. SYN-ACKs are judged by their own
+ * addresses and ports, and by their listener's namespace, uid, cgroup and owner. */
+struct tcpretrans_filter {
+	const struct tcpretrans_conditions *only;  /* or NULL */
+	const struct tcpretrans_conditions *never; /* or NULL */
+};
+
 /* Zero is the default of every field. New fields are only appended, so `size` tells the library
  * which of them the caller knows: set it to sizeof(struct tcpretrans_opts). */
 struct tcpretrans_opts {
@@ -50,12 +91,11 @@ struct tcpretrans_opts {
 	char    *error;       /* where open puts one sentence when it fails, or NULL */
 	size_t   error_size;  /* bytes at `error` */
 	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 4 MiB */
-	uint32_t family;      /* 4 or 6: only that IP version; 0 = both */
 	uint32_t no_owners;   /* 1: do not find out whose sockets they are; see tcpretrans_drain() */
 	uint32_t attach;      /* enum tcpretrans_attach */
 	uint32_t buffer;      /* enum tcpretrans_buffer */
-	uint32_t reserved;    /* 0 */
 	const char *btf;      /* BTF file of this kernel, where it has none itself; or NULL */
+	const struct tcpretrans_filter *filter; /* which events to see; NULL = all */
 };
 
 /* What a tracer can do here, beyond telling of retransmits. */
@@ -123,6 +163,13 @@ TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tc
 /* Fill `capabilities`, of which the caller knows `size` bytes. */
 TCPRETRANS_API int tcpretrans_capabilities(const struct tcpretrans *tracer,
 					   struct tcpretrans_capabilities *capabilities, size_t size);
+
+/* Change the filter; NULL = all events. Each event is judged by the filter before or by this one, and
+ * once this returns by this one; those already written stay. What fails changes nothing: 0, or -errno with
+ * a sentence in `error`: -EINVAL (what cannot be), -EOPNOTSUPP (not known here), -EBUSY (drain first),
+ * -ENOMEM ... */
+TCPRETRANS_API int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,
+					 char *error, size_t error_size);
 
 /* Why it is not more: a sentence a line, beginning with what it is about and a colon ("tp_btf: ...",
  * "stall_us: ..."); empty where nothing is missing. Valid until close. */

@@ -88,6 +88,16 @@ static __always_inline struct tcpretrans_record *begin(struct tcpretrans_counter
 	return record;
 }
 
+/* As begin(), or kept back by the filter. */
+static __always_inline struct tcpretrans_record *begin_if(bool passes, struct tcpretrans_counters *count,
+							  const struct cause *cause, __u32 segs)
+{
+	if (passes)
+		return begin(count, cause, segs);
+	keep_back(count, segs);
+	return 0;
+}
+
 /* Waking the reader costs more than all the rest. So it is woken for the first event after a quiet
  * while, and then only when much is waiting; what comes in between its timer fetches. Questions
  * about owners cannot wait for that. */
@@ -120,6 +130,17 @@ static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bo
 	failed = bpf_perf_event_output(ctx, &perf_events, BPF_F_CURRENT_CPU, record, sizeof(*record));
 	__sync_fetch_and_add(&draft->takers, -1);
 	return !failed;
+}
+
+/* Give back what was reserved. The reader has to step over what the filter gives back, or the ring
+ * would be full of it. */
+static __always_inline void discard(struct tcpretrans_record *record)
+{
+	if (settings.has_ring)
+		bpf_ringbuf_discard(record, should_wake(record, false) ? BPF_RB_FORCE_WAKEUP :
+									 BPF_RB_NO_WAKEUP);
+	else
+		__sync_fetch_and_add(&((struct draft *)record)->takers, -1);
 }
 
 static __always_inline void submit(void *ctx, struct tcpretrans_counters *count,

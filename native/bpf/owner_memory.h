@@ -5,8 +5,8 @@
 #define OWNER_MEMORY_H
 
 #define NO_FD     0xffffffff
-#define FD_CHUNK  32 /* tables of descriptors have whole chunks */
-#define MAX_CHUNKS 8
+#define FD_CHUNK  16 /* tables of descriptors have whole chunks; the stack has no room for more */
+#define MAX_CHUNKS 16
 
 /* A process, so that no later one can be mistaken for it. */
 struct process {

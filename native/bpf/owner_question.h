@@ -24,10 +24,18 @@ struct tcpretrans_answer {
 	char     comm[16];
 };
 
+/* A filter by process waits for the answer, too. The event counts as written until then. */
+struct tcpretrans_judgement {
+	uint32_t filter;     /* whose number that is; 0 = the event has passed */
+	uint32_t uncounted_netns; /* counted for no namespace, but among the others */
+	uint64_t netns_cookie;
+};
+
 /* What lies in the ring buffer. */
 struct tcpretrans_record {
 	struct tcpretrans_event event;
 	struct tcpretrans_question question;
+	struct tcpretrans_judgement judgement;
 };
 
 #endif

@@ -20,14 +20,13 @@ struct tcpretrans_offsets {
 };
 
 struct tcpretrans_settings {
-	uint8_t  only_family;       /* 4 or 6; 0 = both */
 	uint8_t  no_owners;
 	uint8_t  has_err;           /* tcp_retransmit_skb passes `err` (6.17 and backports) */
 	uint8_t  has_storage;       /* programs may use socket storage (5.11) */
 	uint8_t  has_sock_from_file; /* the helper (5.11) */
 	uint8_t  has_ring;          /* records go into a ring buffer, otherwise into perf buffers */
 	uint8_t  has_netns_cookie;  /* and it can be asked for from outside (5.14) */
-	uint8_t  reserved;
+	uint8_t  reserved[2];
 	uint32_t wakeup_bytes;      /* wake the reader when that much is waiting in the ring */
 	struct tcpretrans_offsets skb;    /* tcp:tcp_retransmit_skb */
 	struct tcpretrans_offsets synack; /* tcp:tcp_retransmit_synack */

@@ -62,24 +62,32 @@ static __always_inline __u64 node_id(const struct kernfs_node *kn)
 	return bpf_core_field_exists(old->id.id) ? BPF_CORE_READ(old, id.id) : BPF_CORE_READ(kn, id);
 }
 
-/* Inode of the socket's cgroup, 0 where it has none or, on an old kernel, holds cgroup v1 data. */
-static __always_inline __u64 cgroup_id(const struct sock *sk)
+/* The socket's cgroup, 0 where it has none or, on an old kernel, holds cgroup v1 data. */
+static __always_inline const struct cgroup *cgroup_of(const struct sock *sk)
 {
 	const struct sock_cgroup_data___tagged *tagged = (const void *)&sk->sk_cgrp_data;
-	const struct kernfs_node *kn;
-	const struct cgroup *cgroup;
 	__u64 value;
 
-	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
-		cgroup = get(sk, sk_cgrp_data.cgroup);
-		kn = cgroup ? get(cgroup, kn) : 0;
-		return kn ? get(kn, id) : 0;
-	}
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return get(sk, sk_cgrp_data.cgroup);
 	if (!bpf_core_field_exists(tagged->val))
 		return 0;
 	value = BPF_CORE_READ(tagged, val);
-	cgroup = value & 1 ? 0 : (const struct cgroup *)(value & ~3ULL);
-	return cgroup ? node_id(BPF_CORE_READ(cgroup, kn)) : 0;
+	return value & 1 ? 0 : (const struct cgroup *)(value & ~3ULL);
+}
+
+/* The inode of its folder. */
+static __always_inline __u64 cgroup_id(const struct sock *sk)
+{
+	const struct cgroup *cgroup = cgroup_of(sk);
+	const struct kernfs_node *kn;
+
+	if (!cgroup)
+		return 0;
+	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return node_id(BPF_CORE_READ(cgroup, kn));
+	kn = get(cgroup, kn);
+	return kn ? get(kn, id) : 0;
 }
 
 /* Whose the socket is, as far as the socket itself says. */

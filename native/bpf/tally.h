@@ -12,14 +12,21 @@ struct {
 
 static const struct tcpretrans_counters nothing;
 
-static __always_inline struct tcpretrans_counters *counters_of(const struct sock_common *common)
+static __always_inline struct netns_key key_of(const struct sock_common *common)
 {
 	const struct net *net = get(common, skc_net.net);
 	struct netns_key key = { .netns = get(net, ns.inum) };
-	struct tcpretrans_counters *count;
 
 	if (settings.has_netns_cookie && bpf_core_field_exists(net->net_cookie))
 		key.cookie = get(net, net_cookie);
+	return key;
+}
+
+static __always_inline struct tcpretrans_counters *counters_of(const struct sock_common *common)
+{
+	struct netns_key key = key_of(common);
+	struct tcpretrans_counters *count;
+
 	count = bpf_map_lookup_elem(&counters, &key);
 	if (count)
 		return count;

@@ -18,6 +18,7 @@
 #include "tally.h"
 #include "cause.h"
 #include "tuple.h"
+#include "filter_rules.h"
 #include "filter.h"
 #include "output.h"
 #include "socket_memory.h"
@@ -26,6 +27,7 @@
 #include "reason.h"
 #include "jiffies.h"
 #include "socket_fields.h"
+#include "filter_socket.h"
 #include "owner_wait.h"
 #include "owner_memory.h"
 #include "owner.h"
@@ -49,10 +51,26 @@ static __always_inline void fill_retransmit(struct tcpretrans_event *event, cons
 	event->known |= TCPRETRANS_KNOWN_SOCK;
 }
 
-static __always_inline void finish(void *ctx, struct tcpretrans_counters *count,
+/* The owner will be known to the reader only, which then says what the filter says. */
+static __always_inline void leave_judgement(struct tcpretrans_record *record, const struct filter *filter,
+					    const struct tcpretrans_counters *count, const struct sock *sk)
+{
+	record->judgement.filter = filter->number;
+	record->judgement.netns_cookie = key_of(&sk->__sk_common).cookie;
+	record->judgement.uncounted_netns = count == counters_of_others();
+}
+
+static __always_inline void finish(void *ctx, const struct filter *filter, struct tcpretrans_counters *count,
 				   struct tcpretrans_record *record, const struct sock *sk)
 {
 	find_owner(record, sk);
+	if (asks_for_pid(filter) && !record->event.owner_pid && record->question.asked_ns) {
+		leave_judgement(record, filter, count, sk);
+	} else if (!passes_pid(filter, record->event.owner_pid)) {
+		keep_back(count, record->event.segs);
+		discard(record);
+		return;
+	}
 	submit(ctx, count, record, wakes_for_question(record));
 }
 
@@ -64,6 +82,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	const struct tcp_sock *tp = tcp_sock_of(sk);
 	struct socket_memory *memory = remember(sk);
+	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct cause cause = {};
 	struct tuple tuple = {};
@@ -88,20 +107,20 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 		segs = 0;
 	}
 	read_tuple(&tuple, &sk->__sk_common);
-	if (!passes_tuple(&tuple)) {
+	if (!passes_socket(filter, &tuple, sk)) {
 		keep_back(count, segs);
 		return 0;
 	}
 	cause.ts_ns = bpf_ktime_get_ns();
 	cause.reason = reason_of(tp, skb, memory, cause.ts_ns);
 	find_stall(&cause, tp, skb, memory, grew, err);
-	record = begin(count, &cause, segs);
+	record = begin_if(passes_cause(filter, &cause), count, &cause, segs);
 	if (record) {
 		record->event.err = err;
 		record->event.known |= TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
 		record->event.skipped_segs = skipped;
 		fill_retransmit(&record->event, &tuple, sk, tp, skb);
-		finish(ctx, count, record, sk);
+		finish(ctx, filter, count, record, sk);
 	}
 	if (memory)
 		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
@@ -116,6 +135,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	const struct tcp_request_sock *treq = (const void *)req;
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct cause cause = { .reason = TCPRETRANS_REASON_SYNACK };
+	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
 	struct tuple tuple = {};
@@ -129,7 +149,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	total = tp ? grown(remember(sk), get(tp, total_retrans), 1) : 1;
 	ADD(count->skipped_segs, total ? total - 1 : 0);
 	read_tuple(&tuple, &req->__req_common);
-	if (!passes_tuple(&tuple)) {
+	if (!passes_socket(filter, &tuple, sk) || !passes_cause(filter, &cause)) {
 		keep_back(count, 1);
 		return 0;
 	}
@@ -145,7 +165,7 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	event->end_seq = event->seq + 1;
 	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
 	event->known |= TCPRETRANS_KNOWN_SNDBUF | TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
-	finish(ctx, count, record, sk);
+	finish(ctx, filter, count, record, sk);
 	return 0;
 }
 
@@ -206,6 +226,7 @@ static __always_inline int report_call(void *ctx, const struct sock *sk, const s
 {
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct socket_memory *memory = remember(sk);
+	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct cause cause = {};
 	struct tuple tuple = {};
@@ -213,18 +234,18 @@ static __always_inline int report_call(void *ctx, const struct sock *sk, const s
 	if (!count)
 		return 0;
 	read_tuple(&tuple, &sk->__sk_common);
-	if (!passes_tuple(&tuple)) {
+	if (!passes_socket(filter, &tuple, sk)) {
 		keep_back(count, 0);
 		return 0;
 	}
 	cause.ts_ns = bpf_ktime_get_ns();
 	cause.reason = reason_of((const void *)sk, skb, memory, cause.ts_ns);
 	find_stall_before(&cause, skb);
-	record = begin(count, &cause, 0);
+	record = begin_if(passes_cause(filter, &cause), count, &cause, 0);
 	if (!record)
 		return 0;
 	fill_retransmit(&record->event, &tuple, sk, (const void *)sk, skb);
-	finish(ctx, count, record, sk);
+	finish(ctx, filter, count, record, sk);
 	return 0;
 }
 

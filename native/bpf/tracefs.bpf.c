@@ -16,6 +16,7 @@
 #include "totals.h"
 #include "cause.h"
 #include "tuple.h"
+#include "filter_rules.h"
 #include "filter.h"
 #include "output.h"
 
@@ -63,19 +64,40 @@ static __always_inline void read_tuple(struct tuple *tuple, const void *ctx,
 	tuple->dport = VALUE(__u16, ctx, at->dport);
 }
 
+static __always_inline const struct opener *opener_of(__u64 sk)
+{
+	return settings.no_owners ? 0 : bpf_map_lookup_elem(&openers, &sk);
+}
+
+static __always_inline void fill_opener(struct tcpretrans_event *event, const struct opener *opener)
+{
+	if (!opener)
+		return;
+	event->owner_pid = opener->pid;
+	event->owner_how = TCPRETRANS_OWNER_OPENER;
+	__builtin_memcpy(event->owner_comm, opener->comm, sizeof(event->owner_comm));
+	event->known |= TCPRETRANS_KNOWN_OWNER;
+}
+
+static __always_inline bool passes(const struct tuple *tuple, const struct cause *cause,
+				   const struct opener *opener)
+{
+	const struct filter *filter = current_filter();
+
+	return passes_tuple(filter, tuple) && passes_cause(filter, cause) &&
+	       passes_pid(filter, opener ? opener->pid : 0);
+}
+
 /* What both tracepoints' records hold. */
 static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_counters *count,
 							    const struct tuple *tuple, __u8 kind,
-							    __u8 reason)
+							    __u8 reason, __u64 sk)
 {
 	const struct cause cause = { .ts_ns = bpf_ktime_get_ns(), .reason = reason };
+	const struct opener *opener = opener_of(sk);
 	struct tcpretrans_record *record;
 
-	if (!passes_tuple(tuple)) {
-		keep_back(count, 0);
-		return 0;
-	}
-	record = begin(count, &cause, 0);
+	record = begin_if(passes(tuple, &cause, opener), count, &cause, 0);
 	if (!record)
 		return 0;
 	record->event.kind = kind;
@@ -86,19 +108,8 @@ static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_co
 	record->event.dport = tuple->dport;
 	record->event.state = tuple->state;
 	record->event.known |= TCPRETRANS_KNOWN_SENT;
+	fill_opener(&record->event, opener);
 	return record;
-}
-
-static __always_inline void find_opener(struct tcpretrans_event *event, __u64 sk)
-{
-	const struct opener *opener = bpf_map_lookup_elem(&openers, &sk);
-
-	if (!opener || settings.no_owners)
-		return;
-	event->owner_pid = opener->pid;
-	event->owner_how = TCPRETRANS_OWNER_OPENER;
-	__builtin_memcpy(event->owner_comm, opener->comm, sizeof(event->owner_comm));
-	event->known |= TCPRETRANS_KNOWN_OWNER;
 }
 
 SEC("tracepoint/tcp/tcp_retransmit_skb")
@@ -113,11 +124,11 @@ int on_retransmit_skb(void *ctx)
 	read_tuple(&tuple, ctx, &settings.skb);
 	record = begin_from(count, &tuple, TCPRETRANS_KIND_SKB,
 			    tuple.state == TCP_SYN_SENT ? TCPRETRANS_REASON_SYN :
-							  TCPRETRANS_REASON_UNKNOWN);
+							  TCPRETRANS_REASON_UNKNOWN,
+			    VALUE(__u64, ctx, settings.skb.skaddr));
 	if (!record)
 		return 0;
 	record->event.err = VALUE(__s32, ctx, settings.skb.err);
-	find_opener(&record->event, VALUE(__u64, ctx, settings.skb.skaddr));
 	submit(ctx, count, record, false);
 	return 0;
 }
@@ -132,10 +143,10 @@ int on_retransmit_synack(void *ctx)
 	if (!count)
 		return 0;
 	read_tuple(&tuple, ctx, &settings.synack);
-	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK);
+	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK,
+			    VALUE(__u64, ctx, settings.synack.skaddr));
 	if (!record)
 		return 0;
-	find_opener(&record->event, VALUE(__u64, ctx, settings.synack.skaddr));
 	submit(ctx, count, record, false);
 	return 0;
 }

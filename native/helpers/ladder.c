@@ -20,12 +20,25 @@ static const struct rung rungs[] = {
 		TCPRETRANS_CAN_REASON, ~0ULL },
 };
 
+/* Before anything is attached, so that no event goes past the filter. */
+static int begin_filtering(const struct attempt *attempt)
+{
+	struct programs *programs = attempt->programs;
+	int err = withheld_open(&programs->withheld);
+
+	if (err)
+		return explain(attempt->why, err, "out of memory");
+	programs->filtering.object = programs->object;
+	programs->filtering.no_owners = attempt->opts->no_owners;
+	return filtering_set(&programs->filtering, attempt->opts->filter, &programs->can, attempt->why);
+}
+
 static int try_rung(struct programs *programs, const struct tcpretrans_opts *opts, uint32_t number,
 		    const struct explain *why)
 {
 	struct attempt attempt = {
 		.opts = opts, .rung = &rungs[number], .number = number, .programs = programs, .why = why,
-		.settings = { .only_family = opts->family, .no_owners = opts->no_owners },
+		.settings = { .no_owners = opts->no_owners },
 		.logs = calloc(MAX_PROGRAMS, LOG_BYTES),
 	};
 	int err = attempt.logs ? ask_buffer(&attempt) : -ENOMEM;
@@ -36,6 +49,7 @@ static int try_rung(struct programs *programs, const struct tcpretrans_opts *opt
 	if (!err)
 		err = number == TCPRETRANS_ATTACH_TP ? ask_tracefs(&attempt) : ask_btf(&attempt);
 	err = err ?: load_programs(&attempt);
+	err = err ?: begin_filtering(&attempt);
 	err = err ?: attach_programs(&attempt);
 	err = err ?: check_reading(&attempt);
 	err = err ?: look_around(&attempt);

@@ -86,17 +86,53 @@ static int pull(struct owners *owners, struct buffer *buffer)
 	return got;
 }
 
+static void pop(struct owners *owners)
+{
+	owners->first = (owners->first + 1) % HELD_MAX;
+	owners->count--;
+	owners->full &= owners->count > HELD_MAX / 2;
+}
+
+/* The oldest may go, as far as its owner is concerned; what the filter then keeps back is gone. */
+static bool is_withheld(struct owners *owners)
+{
+	const struct tcpretrans_record *oldest = at(owners, 0);
+
+	if (filtering_passes(&owners->programs->filtering, oldest))
+		return false;
+	withheld_add(&owners->programs->withheld, oldest);
+	pop(owners);
+	return true;
+}
+
+/* Up to the first event that is to be handed out, or has to wait. Whether any was withheld. */
+static bool settle_oldest(struct owners *owners)
+{
+	bool withheld = false;
+
+	while (owners->count) {
+		if (at(owners, 0)->question.asked_ns)
+			look_up(owners, at(owners, 0));
+		if (owners_wait_ns(owners) || !is_withheld(owners))
+			break;
+		withheld = true;
+	}
+	return withheld;
+}
+
 int owners_fetch(struct owners *owners, struct buffer *buffer, unsigned wanted)
 {
 	int got = 1;
 
-	while (got > 0 && owners->count < HELD_MAX &&
-	       (owners->count < wanted || at(owners, 0)->question.asked_ns))
-		got = pull(owners, buffer);
-	if (owners->asked_ns > owners->pass_began_ns && now_ns() >= next_pass_ns(owners))
-		pass(owners);
-	if (owners->count && at(owners, 0)->question.asked_ns)
-		look_up(owners, at(owners, 0));
+	do {
+		while (got > 0 && owners->count < HELD_MAX &&
+		       (owners->count < wanted || at(owners, 0)->question.asked_ns))
+			got = pull(owners, buffer);
+		if (owners->asked_ns > owners->pass_began_ns && now_ns() >= next_pass_ns(owners))
+			pass(owners);
+	} while (settle_oldest(owners) && got > 0);
+	if (!owners->count && !buffer_waiting(buffer))
+		filtering_forget(&owners->programs->filtering);
 	return got < 0 ? got : 0;
 }
 
@@ -129,17 +165,17 @@ int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, b
 {
 	int taken = 0;
 
-	for (; taken < n && owners->count; taken++) {
+	while (taken < n && owners->count) {
 		struct tcpretrans_record *oldest = at(owners, 0);
 
 		if (oldest->question.asked_ns)
 			look_up(owners, oldest);
 		if (!anyway && owners_wait_ns(owners))
 			break;
-		events[taken] = oldest->event;
-		owners->first = (owners->first + 1) % HELD_MAX;
-		owners->count--;
-		owners->full &= owners->count > HELD_MAX / 2;
+		if (is_withheld(owners))
+			continue;
+		events[taken++] = oldest->event;
+		pop(owners);
 	}
 	return taken;
 }

@@ -140,8 +140,14 @@ void programs_detach_one(struct programs *programs, const char *name)
 	*link = NULL;
 }
 
+/* Programs run within a grace period. */
+void programs_wait(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
 /* First those that count what was skipped, or they would take the time between for that. Detaching
- * does not wait for programs that are running on other CPUs; a grace period does. */
+ * does not wait for programs that are running on other CPUs. */
 void programs_detach(struct programs *programs)
 {
 	programs_detach_one(programs, "on_skipped_retransmit_skb");
@@ -151,7 +157,7 @@ void programs_detach(struct programs *programs)
 		bpf_link__destroy(programs->links[i]);
 		programs->links[i] = NULL;
 	}
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	programs_wait();
 }
 
 void programs_free(struct programs *programs)
@@ -159,6 +165,8 @@ void programs_free(struct programs *programs)
 	for (int i = 0; i < MAX_PROGRAMS; i++)
 		bpf_link__destroy(programs->links[i]);
 	bpf_object__close(programs->object);
+	filtering_free(&programs->filtering);
+	withheld_close(&programs->withheld);
 	memset(programs->links, 0, sizeof(programs->links));
 	programs->object = NULL;
 }

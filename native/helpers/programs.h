@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "explain.h"
+#include "filtering.h"
 #include "notes.h"
+#include "withheld.h"
 #include "../libtcpretrans.h"
 
 #define MAX_PROGRAMS 16
@@ -23,6 +25,8 @@ struct programs {
 	size_t buffer_bytes;
 	struct tcpretrans_capabilities can;
 	struct notes notes;
+	struct filtering filtering;
+	struct withheld withheld;
 };
 
 /* Everything up to running programs. 0, or -errno with a sentence in `why`; on failure nothing
@@ -62,6 +66,9 @@ void programs_detach_one(struct programs *programs, const char *name);
 
 /* Detach all; maps and counters stay readable. */
 void programs_detach(struct programs *programs);
+
+/* Wait until all programs that are running now have ended. */
+void programs_wait(void);
 
 void programs_free(struct programs *programs);
 

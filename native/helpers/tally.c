@@ -73,11 +73,13 @@ int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, 
 	while (!err && map_fd >= 0 && !bpf_map_get_next_key(map_fd, previous, &key)) {
 		memset(&sum, 0, sizeof(sum));
 		err = add_up(&tally, map_fd, &key, &sum);
+		withheld_move(&programs->withheld, &key, &sum);
 		put(rows, n, found++, &key, &sum);
 		previous = &key;
 	}
 	memset(&sum, 0, sizeof(sum));
 	err = err ?: add_up(&tally, programs_map_fd(programs, "other_netns"), &zero, &sum);
+	withheld_move(&programs->withheld, &(struct netns_key){}, &sum);
 	if (!err && counted_anything(&sum))
 		put(rows, n, found++, &(struct netns_key){}, &sum);
 	free(tally.each);
@@ -98,6 +100,7 @@ int tally_all(const struct programs *programs, struct tcpretrans_stats *stats)
 		err = add_up(&tally, map_fd, &key, &sum);
 		previous = &key;
 	}
+	withheld_move(&programs->withheld, NULL, &sum);
 	stats->events = sum.events;
 	stats->segs = sum.segs;
 	stats->failed = sum.failed;

@@ -5,7 +5,8 @@ Nothing here has a default: every function has its result and argument types, an
 
 import errno
 from ctypes import (
-    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p,
+    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_uint8, c_uint16, c_uint32,
+    c_uint64, c_void_p,
 )
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
@@ -19,6 +20,53 @@ class Handle(c_void_p):
     """struct tcpretrans *"""
 
 
+class NativeRange(Structure):
+    """struct tcpretrans_range"""
+
+    _fields_ = [("first", c_uint16), ("last", c_uint16)]
+
+
+class NativePrefix(Structure):
+    """struct tcpretrans_prefix"""
+
+    _fields_ = [
+        ("address", c_uint8 * 16), ("family", c_uint8), ("bits", c_uint8), ("reserved", c_uint8 * 2),
+    ]
+
+
+# What conditions are made of: numbers, and lists of such.
+_LISTS: List[Tuple[str, Any]] = [
+    ("local_ports", NativeRange), ("remote_ports", NativeRange), ("ports", NativeRange),
+    ("local", NativePrefix), ("remote", NativePrefix), ("address", NativePrefix),
+    ("netns", c_uint32), ("uids", c_uint32), ("cgroups", c_uint64), ("pids", c_uint32),
+]
+
+
+_NUMBERS: List[Tuple[str, Any]] = [
+    ("size", c_size_t), ("family", c_uint32), ("states", c_uint32), ("reasons", c_uint32),
+    ("reserved", c_uint32), ("min_stall_us", c_uint64),
+]
+
+
+class NativeConditions(Structure):
+    """struct tcpretrans_conditions"""
+
+    _fields_ = (_NUMBERS + [(name, POINTER(kind)) for name, kind in _LISTS]
+                + [("n_" + name, c_size_t) for name, _ in _LISTS])
+
+    def set_list(self, name: str, members: List[Any]) -> None:
+        """``members``: what one of the list's type is made of, each as a tuple or a number."""
+        kind: Any = dict(_LISTS)[name]
+        setattr(self, name, (kind * len(members))(*members))
+        setattr(self, "n_" + name, len(members))
+
+
+class NativeFilter(Structure):
+    """struct tcpretrans_filter"""
+
+    _fields_ = [("only", POINTER(NativeConditions)), ("never", POINTER(NativeConditions))]
+
+
 class Options(Structure):
     """struct tcpretrans_opts"""
 
@@ -27,12 +75,11 @@ class Options(Structure):
         ("error", c_void_p),
         ("error_size", c_size_t),
         ("ring_bytes", c_uint32),
-        ("family", c_uint32),
         ("no_owners", c_uint32),
         ("attach", c_uint32),
         ("buffer", c_uint32),
-        ("reserved", c_uint32),
         ("btf", c_char_p),
+        ("filter", POINTER(NativeFilter)),
     ]
 
 
@@ -120,6 +167,11 @@ FUNCTIONS: Dict[str, Function] = {
         "int tcpretrans_capabilities(const struct tcpretrans *tracer,"
         " struct tcpretrans_capabilities *capabilities, size_t size)",
         c_int, [Handle, POINTER(NativeCapabilities), c_size_t], _negative_fails),
+    # As for open.
+    "tcpretrans_set_filter": Function(
+        "int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,"
+        " char *error, size_t error_size)",
+        c_int, [Handle, POINTER(NativeFilter), c_char_p, c_size_t], _anything_goes),
     "tcpretrans_notes": Function(
         "const char *tcpretrans_notes(const struct tcpretrans *tracer)",
         c_char_p, [Handle], _anything_goes),

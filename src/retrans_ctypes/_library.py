@@ -8,17 +8,20 @@ search path, since what is loaded here runs as root.
 import errno
 import os
 from ctypes import (
-    CDLL, addressof, byref, c_char, c_size_t, c_uint64, create_string_buffer, sizeof, string_at,
+    CDLL, addressof, byref, c_char, c_size_t, c_uint8, c_uint64, create_string_buffer, pointer, sizeof,
+    string_at,
 )
-from typing import Callable, Dict, Generator, List, Optional
+from typing import Any, Callable, Dict, Generator, List, Optional
 
 from . import _elf, _unpack
 from ._abi import (
-    ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeNetns, NativeStats, Options, bind,
+    ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeConditions, NativeFilter, NativeNetns,
+    NativePrefix, NativeStats, Options, bind,
 )
 from .capabilities import Capabilities, capabilities
 from .errors import ClosedError, LibraryError, RetransError, from_errno
 from .event import Event
+from .filters import Filter, Network
 from .kernel_counters import Reading
 from .records import Place
 from .stats import NetnsCount, Stats
@@ -68,15 +71,15 @@ class Library:
             % (self.path, difference))
 
     def open(
-        self, family: int = 0, ring_bytes: int = 0, owners: bool = True, attach: int = 0,
+        self, filter: Optional[Filter] = None, ring_bytes: int = 0, owners: bool = True, attach: int = 0,
         buffer: int = 0, btf: Optional[bytes] = None,
     ) -> "NativeTracer":
         """Load and attach the BPF programs."""
         sentence = create_string_buffer(1024)
         options = Options(
             size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
-            ring_bytes=ring_bytes, family=family, no_owners=not owners, attach=attach,
-            buffer=buffer, btf=btf)
+            ring_bytes=ring_bytes, no_owners=not owners, attach=attach, buffer=buffer, btf=btf,
+            filter=_native_filter(filter))
         handle = Handle()
         try:
             result = self._native.tcpretrans_open(byref(options), byref(handle))
@@ -169,6 +172,14 @@ class NativeTracer:
         return capabilities(native.attach, native.buffer, native.can, native.known,
                             notes.decode("utf-8", "replace"))
 
+    def set_filter(self, filter: Optional[Filter]) -> None:
+        """None: all events. What fails changes nothing."""
+        sentence = create_string_buffer(1024)
+        result = self._native.tcpretrans_set_filter(
+            self._open_handle(), _native_filter(filter), sentence, sizeof(sentence))
+        if result < 0:
+            raise from_errno(-result, sentence.value.decode("utf-8", "replace"))
+
     def kernel_segs(self, netns_fd: int) -> Reading:
         """As Library.kernel_segs; before, the programs look at each socket that is open there."""
         return _kernel_segs(self._native, self._open_handle(), netns_fd)
@@ -209,6 +220,34 @@ _NOT_DROPPED = {
     errno.EBUSY: "this process has other threads, which would keep their rights; do it before they start",
     errno.ENOTRECOVERABLE: "the kernel would let it become root again",
 }
+
+
+def _native_filter(filter: Optional[Filter]) -> Any:
+    """A pointer to what the library wants; None for none."""
+    if filter is None:
+        return None
+    never = None if filter.never is None else pointer(_conditions(filter.never))
+    return pointer(NativeFilter(only=pointer(_conditions(filter)), never=never))
+
+
+def _conditions(filter: Filter) -> NativeConditions:
+    made = NativeConditions(
+        size=sizeof(NativeConditions), family=filter.family or 0, states=filter.state_bits(),
+        reasons=filter.reason_bits(), min_stall_us=filter.min_stall_us())
+    for name in ("local_ports", "remote_ports", "ports"):
+        made.set_list(name, list(getattr(filter, name)))
+    for name in ("local", "remote", "address"):
+        made.set_list(name, [_prefix(network) for network in getattr(filter, name)])
+    for name, numbers in (("netns", filter.netns), ("uids", filter.uid), ("cgroups", filter.cgroup),
+                          ("pids", filter.pid)):
+        made.set_list(name, list(numbers))
+    return made
+
+
+def _prefix(network: Network) -> NativePrefix:
+    packed = network.network_address.packed
+    return NativePrefix(
+        address=(c_uint8 * 16)(*packed), family=network.version, bits=network.prefixlen)
 
 
 def _lasting_rights(native: CDLL) -> int:

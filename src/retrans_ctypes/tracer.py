@@ -49,7 +49,7 @@ class Tracer:
     All methods may be called from any thread; ``stop()`` from signal handlers too. A tracer is for
     the process that made it: a fork()ed child can only close() its copy, which ends nothing here.
 
-    ``filter``: which events to see, default all. ``ring_bytes``: size of the kernel's buffer, a
+    ``filter``: which events to see, default all; set_filter() changes it. ``ring_bytes``: size of the kernel's buffer, a
     power of two and whole pages; 0 is the library's default (4 MiB). ``owners``: find out which
     process each event belongs to, for which an event may come up to 20 ms later. ``attach`` and
     ``buffer``: one of capabilities.ATTACH and BUFFERS; 'auto' takes the best that works here. ``btf``:
@@ -75,13 +75,12 @@ class Tracer:
         # not wait for a run() that holds _lock. Both may be taken again by a signal handler.
         self._lock = threading.RLock()
         self._life = threading.RLock()
-        chosen = Filter() if filter is None else filter
         if not 0 <= ring_bytes < 1 << 32:
             raise UsageError("ring_bytes must be below 4 GiB, not %r" % (ring_bytes,))
         library = _native_library or _library.load()
         self._books = Bookkeeper(KernelCounters(library.kernel_segs).read)
         native = library.open(
-            family=chosen.family or 0, ring_bytes=ring_bytes, owners=owners,
+            filter=filter or None, ring_bytes=ring_bytes, owners=owners,
             attach=_number("attach", attach, ATTACH), buffer=_number("buffer", buffer, BUFFERS),
             btf=None if btf is None else _path(btf))
         self._counters = KernelCounters(native.kernel_segs)
@@ -228,6 +227,16 @@ class Tracer:
     def ended(self) -> bool:
         """True after close(), and after stop() once every event was fetched."""
         return self._ended or self._native is None
+
+    def set_filter(self, filter: Optional[Filter]) -> None:
+        """See other events from here on; None shows all.
+
+        The kernel judges each event by the filter before or by the new one; those that it let pass and
+        that were not fetched yet still come. Raises UsageError or UnsupportedKernel for a filter that
+        cannot be here, after which the one before still counts, and ClosedError.
+        """
+        with self._lock:
+            self._open_native().set_filter(filter or None)
 
     def stats(self) -> Stats:
         """Counts since the start. Raises ClosedError after close()."""

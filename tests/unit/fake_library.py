@@ -31,6 +31,7 @@ class FakeNative:
         self.batch = batch
         self.stopped = self.closed = False
         self.calls: List[str] = []
+        self.filters: List[Any] = []
         self.reader, self.writer = os.pipe()
 
     def push(self, *events: bytes) -> None:
@@ -66,6 +67,10 @@ class FakeNative:
 
     def capabilities(self) -> Capabilities:
         return capabilities(1, 1, (1 << len(CAN)) - 1, (1 << 64) - 1, "")
+
+    def set_filter(self, filter: Any) -> None:
+        assert not self.closed
+        self.filters.append(filter)
 
     def netns_counts(self) -> List[NetnsCount]:
         assert not self.closed

@@ -28,12 +28,26 @@
 
 struct tcpretrans {
 	struct tcpretrans_opts opts;
+	uint32_t family; /* of the filter */
 	int interrupted;
 	int stopped;
 	int made;
 	int pipe[2];
 	char notes[100];
 };
+
+int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter, char *error,
+			  size_t error_size)
+{
+	uint32_t family = filter && filter->only ? filter->only->family : 0;
+
+	if (family == 6 && tracer->made) {
+		strncpy(error, "the stub wants no IPv6 now", error_size);
+		return -EINVAL;
+	}
+	tracer->family = family;
+	return 0;
+}
 
 int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 {
@@ -43,6 +57,7 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 #endif
 	*out = calloc(1, sizeof(**out));
 	(*out)->opts = *opts;
+	tcpretrans_set_filter(*out, opts->filter, NULL, 0);
 	if (opts->btf)
 		strncpy((*out)->notes, opts->btf, sizeof((*out)->notes) - 1);
 	return pipe((*out)->pipe);
@@ -53,7 +68,7 @@ static struct tcpretrans_event make(struct tcpretrans *tracer)
 	return (struct tcpretrans_event){
 		.ts_ns = 1000 + tracer->made++,
 		.known = TCPRETRANS_KNOWN_NETNS | TCPRETRANS_KNOWN_SENT,
-		.netns = tracer->opts.family,
+		.netns = tracer->family,
 		.uid = 7,
 		.mark = tracer->opts.ring_bytes,
 		.saddr = { 10, 0, 0, 1 },

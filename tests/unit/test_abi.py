@@ -20,6 +20,7 @@ CTYPES: Dict[str, Any] = {
     "struct tcpretrans_stats *": ctypes.POINTER(_abi.NativeStats),
     "struct tcpretrans_field *": ctypes.POINTER(_abi.NativeField),
     "struct tcpretrans_capabilities *": ctypes.POINTER(_abi.NativeCapabilities),
+    "struct tcpretrans_filter *": ctypes.POINTER(_abi.NativeFilter),
     "struct tcpretrans_netns *": ctypes.POINTER(_abi.NativeNetns),
     "uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t), "char *": ctypes.c_char_p, "void": None,
@@ -67,6 +68,18 @@ def test_netns_rows_are_those_of_the_header(header: str) -> None:
     assert fields == _abi.NativeNetns._fields_
 
 
+def test_conditions_are_those_of_the_header(header: str) -> None:
+    body = re.search(r"struct tcpretrans_conditions \{(.*?)\}", header).group(1)  # type: ignore[union-attr]
+    kinds = {"size_t": ctypes.c_size_t, "uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64,
+             "struct tcpretrans_range": _abi.NativeRange, "struct tcpretrans_prefix": _abi.NativePrefix}
+    fields = []
+    for kind, names in re.findall(r"(?:const )?((?:struct )?\w+)\s+([^;]*);", body):
+        for name in names.split(","):
+            plain = name.strip().lstrip("*")
+            fields.append((plain, ctypes.POINTER(kinds[kind]) if "*" in name else kinds[kind]))  # type: ignore[type-var]
+    assert fields == _abi.NativeConditions._fields_
+
+
 def enum_of(header: str, name: str) -> List[str]:
     body = re.search(r"enum tcpretrans_%s \{(.*?)\}" % name, header).group(1)  # type: ignore[union-attr]
     return re.findall(r"TCPRETRANS_%s_(\w+)\s*= " % name.upper(), body)
@@ -106,6 +119,9 @@ def test_a_good_library(stub: Callable[..., str], use_library: Callable[[str], N
     assert Tracer.library_version() == "0.1.0 abi 1, " + stub()
     with Tracer(filter=Filter(family=6), ring_bytes=4096) as tracer:
         events = tracer.poll()
+        tracer.set_filter(Filter(family=4))
+        with pytest.raises(UsageError, match="the stub wants no IPv6 now"):
+            tracer.set_filter(Filter(family=6))
         assert [event.ts_ns for event in events] == [1000, 1001, 1002]
         event = events[0]
         assert (event.netns, event.uid, event.local, event.remote, event.kind, event.reason, event.state) == (

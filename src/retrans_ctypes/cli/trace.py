@@ -8,7 +8,6 @@ from ..capabilities import ATTACH, BUFFERS
 from ..clock import WallClock
 from ..errors import LibraryError, UsageError
 from ..event import Event
-from ..filters import Filter
 from ..rights import account
 from ..sinks import Sink
 from ..sinks.columns import (
@@ -20,6 +19,7 @@ from ..sinks.output import Output
 from ..sinks.text import BANNER, TextSink
 from ..tracer import Tracer
 from ..workload import Lookups
+from .filter_options import add_filter_options, chosen_filter
 from .follow import end, follow, summary, tell
 from .options import Parser, say, seconds, terminal_width
 from .signals import StopSignals
@@ -32,11 +32,12 @@ def main(arguments: List[str]) -> int:
     if options.columns == "help":
         say(describe())
         return 0
+    chosen = chosen_filter(options)
     become = None if options.user is None else account(options.user)
     output = Output()
     shown = shown_columns(options, terminal_width())
     with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(
-            filter=Filter(family=options.family), attach=options.attach, buffer=options.buffer,
+            filter=chosen, attach=options.attach, buffer=options.buffer,
             btf=options.btf) as tracer:
         signals.stop_with(tracer.stop)
         kept = () if become is None else tracer.drop_rights(*become)
@@ -121,10 +122,6 @@ def parser() -> argparse.ArgumentParser:
                                "Other commands: 'demo' makes some retransmits to look at; 'doctor' tells\n"
                                "whether one can trace here, how well, and what would make it better.")
     result.add_argument("-s", "--sequence", action="store_true", help="show sequence numbers")
-    family = result.add_mutually_exclusive_group()
-    family.add_argument("-4", dest="family", action="store_const", const=4,
-                        help="IPv4 only (IPv4-mapped IPv6 counts as IPv4)")
-    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
     result.add_argument("-c", "--count", action="store_true",
                         help="count for each flow, and print the counts at the end")
     result.add_argument("-l", "--lossprobe", action="store_true",
@@ -140,6 +137,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     result.add_argument("-v", "--verbose", action="store_true",
                         help="show attempts that failed too, marked with !")
+    add_filter_options(result)
     way = result.add_argument_group("ways of tracing", "by default the best that works here")
     way.add_argument("--attach", choices=list(ATTACH.values()), default="auto",
                      help="how to attach; 'doctor' tells what works here and why")
