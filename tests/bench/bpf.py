@@ -70,8 +70,11 @@ def ring_of(pid: int) -> int:
     folder = "/proc/{}/fdinfo".format(pid)
     rings = set()
     for fd in os.listdir(folder):
-        with open(os.path.join(folder, fd)) as info:
-            told = dict(line.split(":", 1) for line in info.read().splitlines() if ":" in line)
+        try:
+            with open(os.path.join(folder, fd)) as info:
+                told = dict(line.split(":", 1) for line in info.read().splitlines() if ":" in line)
+        except FileNotFoundError:  # the folder's own descriptor, where the process is this one
+            continue
         if int(told.get("map_type", 0)) == RINGBUF:
             rings.add(int(told["map_id"]))
     ring, = rings

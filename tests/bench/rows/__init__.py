@@ -2,6 +2,6 @@
 from typing import List
 
 from ..row import Measurement
-from . import kernel_cost
+from . import connections, following, kernel_cost, process, ring
 
-ALL: List[Measurement] = kernel_cost.ALL
+ALL: List[Measurement] = kernel_cost.ALL + ring.ALL + following.ALL + process.ALL + connections.ALL
