@@ -67,15 +67,23 @@ def attached_to_perf_event(pid: int, fd: int) -> bool:
 
 def ring_of(pid: int) -> int:
     """Id of the one ring buffer that a process holds."""
+    rings = {int(told["map_id"]) for told in descriptors(pid) if int(told.get("map_type", 0)) == RINGBUF}
+    ring, = rings
+    return ring
+
+
+def map_bytes(pid: int) -> Dict[int, int]:
+    """What the kernel holds for each map of a process, by the map's id."""
+    maps = (told for told in descriptors(pid) if "map_id" in told)
+    return {int(told["map_id"]): int(told.get("memlock", 0)) for told in maps}
+
+
+def descriptors(pid: int) -> Iterator[Dict[str, str]]:
+    """What /proc tells of each."""
     folder = "/proc/{}/fdinfo".format(pid)
-    rings = set()
     for fd in os.listdir(folder):
         try:
             with open(os.path.join(folder, fd)) as info:
-                told = dict(line.split(":", 1) for line in info.read().splitlines() if ":" in line)
+                yield dict(line.split(":", 1) for line in info.read().splitlines() if ":" in line)
         except FileNotFoundError:  # the folder's own descriptor, where the process is this one
-            continue
-        if int(told.get("map_type", 0)) == RINGBUF:
-            rings.add(int(told["map_id"]))
-    ring, = rings
-    return ring
+            pass

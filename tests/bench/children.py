@@ -119,8 +119,8 @@ class Tracer(Child):
 class Ours(Tracer):
     """`retrans_ctypes --json`, attached once it says so on stderr."""
 
-    def __init__(self, *arguments: str, output: Optional[IO[bytes]] = None) -> None:
-        super().__init__([sys.executable, "-m", "retrans_ctypes", "--json"] + list(arguments), output)
+    def __init__(self, *arguments: str, output: Optional[IO[bytes]] = None, command: str = "trace") -> None:
+        super().__init__([sys.executable, "-m", "retrans_ctypes", command, "--json"] + list(arguments), output)
 
     def wait_attached(self) -> None:
         assert self.process.stderr is not None

@@ -1,9 +1,9 @@
 """Namespaces in which as much as possible is retransmitted."""
+import signal
 import time
 from contextlib import ExitStack, contextmanager
 from typing import Iterator, List
 
-from lab.counters import Counters
 from lab.link import DEAD4, SERVER4, Lab
 from lab.netns import Namespace
 
@@ -32,9 +32,10 @@ def shares(count: int) -> List[int]:
 
 
 class Storm:
-    """Bulk flows over a link that is good until `raging()`; made once, for all runs."""
+    """Bulk flows, connected once, that send only while it is `raging()`."""
 
     def __init__(self, flows: int = FLOWS) -> None:
+        self.senders: List[Child] = []
         self.stack = ExitStack()
         try:
             self.lab = self.stack.enter_context(Lab())
@@ -51,18 +52,24 @@ class Storm:
 
     def _flows(self, port: int, count: int) -> None:
         self.stack.enter_context(traffic(self.lab.server, "serve", SERVER4, port, 0))
-        self.stack.enter_context(traffic(self.lab.client, "bulk", SERVER4, port, count))
+        sender = self.stack.enter_context(traffic(self.lab.client, "bulk", SERVER4, port, count))
+        sender.process.send_signal(signal.SIGSTOP)  # between storms it is quiet
+        self.senders.append(sender)
 
     @contextmanager
-    def raging(self) -> Iterator[Counters]:
-        """Loss inside this block. What the kernel counted meanwhile is in the Counters."""
-        counters = Counters(self.lab.client)
+    def raging(self) -> Iterator[None]:
         self.lab.lose(self.lab.server, LOSS)
+        self._signal(signal.SIGCONT)
         try:
-            yield counters
+            yield
         finally:
+            self._signal(signal.SIGSTOP)
             self.lab.heal(self.lab.server)
             time.sleep(SETTLE)
+
+    def _signal(self, number: int) -> None:
+        for sender in self.senders:
+            sender.process.send_signal(number)
 
     def __enter__(self) -> "Storm":
         return self

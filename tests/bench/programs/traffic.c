@@ -111,7 +111,7 @@ static void serve(int count)
 static void bulk(int count)
 {
 	struct epoll_event woken[AT_ONCE];
-	int n, room = sizeof(chunk);
+	int n, room = count < 1000 ? sizeof(chunk) : sizeof(chunk) / 16;
 
 	for (int i = 0; i < count; i++) {
 		int flow = connected(0);

@@ -2,6 +2,7 @@
 from typing import List
 
 from ..row import Measurement
-from . import connections, following, kernel_cost, process, ring
+from . import connections, flood, following, growth, kernel_cost, process, ring
 
-ALL: List[Measurement] = kernel_cost.ALL + ring.ALL + following.ALL + process.ALL + connections.ALL
+ALL: List[Measurement] = (kernel_cost.ALL + ring.ALL + following.ALL + flood.ALL + process.ALL + connections.ALL
+                          + growth.ALL)

@@ -5,11 +5,13 @@ from typing import Callable, List, Optional
 from lab.link import Lab
 
 from .. import bpf
-from ..children import BCC_COLUMNS, Bpftrace, Child, helper
+from ..children import BCC_COLUMNS, COUNT_BY_FLOW, Bpftrace, Child, Ours, helper
 from ..row import Figures, Measurement, Row, Target
-from ..storm import SETTLE, Storm, unanswered
+from ..storm import Storm, unanswered
 
 SECONDS = 2.0
+# The kernel keeps 15 characters of a name.
+ON_THE_HOOK = ("on_retransmit_s", "empty")
 
 
 def followed() -> Child:
@@ -45,6 +47,12 @@ def events_of(follower: Child) -> Callable[[], int]:
         return int(written) + int(lost)
 
     return events
+
+
+def main_program(spent: List[bpf.Cost]) -> bpf.Cost:
+    """The one that is called for each event; a rival has no other."""
+    return max((cost for cost in spent if len(spent) == 1 or cost.name.startswith(ON_THE_HOOK)),
+               key=lambda cost: cost.calls)
 
 
 class OneStorm(Measurement):
@@ -110,4 +118,48 @@ class EachAnotherSocket(Measurement):
         return dict(figures, sockets=figures["ns"])
 
 
-ALL: List[Measurement] = [OneStorm(), EachAnotherSocket()]
+class Rejected(OneStorm):
+    """The program on the hook alone: what it takes to find out that nobody wants the event."""
+
+    rows = [Row("filter", "main program, with a filter that rejects the event", "ns", Target("<=", 3))]
+    rival_name = "empty program, same hook"
+
+    def on_the_hook(self, tracer: Child) -> Figures:
+        before = bpf.costs(tracer.pid)
+        self.load()
+        spent = main_program(bpf.since(before, bpf.costs(tracer.pid)))
+        return {"filter": spent.ns / spent.calls}
+
+    def ours(self) -> Figures:
+        with bpf.statistics(), Ours("--rport", "9") as tracer:
+            return self.on_the_hook(tracer)
+
+    def rival(self) -> Figures:
+        with bpf.statistics(), helper("empty") as tracer:
+            tracer.line()
+            return self.on_the_hook(tracer)
+
+
+class Counting(OneStorm):
+    """Nothing but counts, by flow."""
+
+    rows = [Row("count", "kernel time for each event, `count --by flow`", "ns", Target("<=", 0.3))]
+    rival_name = "bpftrace, @[flow] = count()"
+
+    def ours(self) -> Figures:
+        with bpf.statistics(), Ours("--by", "flow", command="count") as tracer:
+            return {"count": self.by_calls(tracer)}
+
+    def rival(self) -> Figures:
+        with bpf.statistics(), Bpftrace(COUNT_BY_FLOW) as tracer:
+            return {"count": self.by_calls(tracer)}
+
+    def by_calls(self, tracer: Child) -> float:
+        """All programs' time by calls of the one on the hook."""
+        before = bpf.costs(tracer.pid)
+        self.load()
+        spent = bpf.since(before, bpf.costs(tracer.pid))
+        return sum(cost.ns for cost in spent) / main_program(spent).calls
+
+
+ALL: List[Measurement] = [OneStorm(), EachAnotherSocket(), Rejected(), Counting()]

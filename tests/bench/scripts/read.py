@@ -37,11 +37,10 @@ REASON_NAMES = [None, "rto", "fast", "tlp", "syn", "synack", "loss_recovery", "p
 
 def batches(tracer: Tracer) -> Iterator[memoryview]:
     """What waits, as the library wrote it."""
-    while tracer._native is not None:
-        packed = tracer._native.drain()
-        if not packed:
-            return
+    packed = tracer.poll_batch(0)
+    while packed:
         yield packed
+        packed = tracer.poll_batch(0)
 
 
 def as_events(tracer: Tracer) -> Read:
@@ -102,11 +101,9 @@ def as_ndjson(tracer: Tracer) -> Read:
 
     def read() -> int:
         number = 0
-        events = tracer.poll(0)
-        while events:
-            sink.write_all(iter(events))
-            number += len(events)
-            events = tracer.poll(0)
+        for packed in batches(tracer):
+            sink.write_packed(packed)
+            number += len(packed) // Event.LAYOUT.size
         sink.flush()
         file.seek(0)
         file.truncate()
