@@ -193,6 +193,7 @@ int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_fil
 
 	if (error && error_size)
 		*error = '\0';
+	owners_fetch(&tracer->owners, &tracer->buffer, 0); /* to see which filters nobody asks for any more */
 	return filtering_set(&tracer->programs.filtering, filter, &tracer->programs.can, &why);
 }
 

@@ -24,7 +24,7 @@ static __always_inline __u64 ancestor_id(const struct cgroup *cgroup, int level)
 	return id;
 }
 
-/* The cgroup or one above it is listed. Numbers, so that the verifier looks at this once. */
+/* Whether the cgroup or one above it is listed. */
 __noinline int is_cgroup_listed(__u32 list, __u64 cgroup_address)
 {
 	const struct cgroup *cgroup = (const void *)cgroup_address;
@@ -34,6 +34,13 @@ __noinline int is_cgroup_listed(__u32 list, __u64 cgroup_address)
 		if (is_listed(list, ancestor_id(cgroup, level), 0))
 			return 1;
 	return 0;
+}
+
+/* Read by a helper, which gives a number; a pointer could not be passed on. */
+static __always_inline __u64 cgroup_address(const struct sock *sk)
+{
+	return bpf_core_field_exists(sk->sk_cgrp_data.cgroup) ?
+		       (__u64)BPF_CORE_READ(sk, sk_cgrp_data.cgroup) : (__u64)cgroup_of(sk);
 }
 
 static __always_inline __u32 fulfilled_by_socket(const struct filter_conditions *conditions, __u32 lists,
@@ -48,7 +55,7 @@ static __always_inline __u32 fulfilled_by_socket(const struct filter_conditions 
 	if (used & FILTER_UID && is_listed(lists | FILTER_UID, get(sk, sk_uid.val), 0))
 		fulfilled |= FILTER_UID;
 	if (used & FILTER_CGROUP) {
-		cgroup = (__u64)cgroup_of(sk);
+		cgroup = cgroup_address(sk);
 		if (cgroup && is_cgroup_listed(lists | FILTER_CGROUP, cgroup))
 			fulfilled |= FILTER_CGROUP;
 	}

@@ -1,37 +1,15 @@
 """Events that are held back because nobody knows whose they are: none lost, none out of order."""
-import array
 import os
-import socket
 import time
-from contextlib import contextmanager
-from typing import Any, Iterator, List
+from typing import Any, List
 
 from lab.counters import Counters
 from lab.link import V4, Lab
 from lab.seen import SETTLED, Seen, segments
-from lab.traffic import connected
+from lab.traffic import connected, nobodys, take
 
 TCP = "meta l4proto tcp"
 HELD = 0.02
-
-
-@contextmanager
-def nobodys(lab: Lab) -> Iterator[socket.socket]:
-    """Data is sent again and again on a connection whose only descriptor is on its way through a
-    Unix socket, from which the test may take it."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with ours, theirs, connected(lab, V4) as (client, _):
-        lab.drop(lab.server, TCP)
-        ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [client.fileno()]))])
-        client.send(b"x" * 100)
-        client.close()
-        yield theirs
-
-
-def take(line: socket.socket) -> socket.socket:
-    _, extra, _, _ = line.recvmsg(1, socket.CMSG_SPACE(4))
-    fd, = array.array("i", extra[0][2])
-    return socket.socket(fileno=fd)
 
 
 def owners(events: List[Any]) -> List[Any]:

@@ -2,8 +2,9 @@
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
+from .cgroups import in_cgroup
 from .link import DEAD4
 from .netns import Namespace
 
@@ -48,8 +49,9 @@ def command(port: int, address: str = DEAD4) -> List[str]:
 
 
 @contextmanager
-def knocker(namespace: Namespace, port: int, address: str = DEAD4) -> Iterator[Knocker]:
-    made = Knocker(subprocess.Popen(namespace.argv(command(port, address)),
+def knocker(namespace: Namespace, port: int, address: str = DEAD4, cgroup: Optional[str] = None) -> Iterator[Knocker]:
+    argv = namespace.argv(command(port, address))
+    made = Knocker(subprocess.Popen(in_cgroup(cgroup, argv) if cgroup else argv,
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE))
     try:
         yield made

@@ -3,6 +3,7 @@
 Every socket is closed with a reset: a closed flow sends nothing any more, so that counters and
 events stand still when they are compared.
 """
+import array
 import errno
 import socket
 import struct
@@ -10,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from typing import Iterator, List, Tuple
 
-from .link import Ends, Lab
+from .link import V4, Ends, Lab
 from .netns import Namespace
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -61,6 +62,26 @@ def connected(lab: Lab, ends: Ends) -> Iterator[Tuple[socket.socket, socket.sock
         with server:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
             yield client, server
+
+
+@contextmanager
+def nobodys(lab: Lab) -> Iterator[socket.socket]:
+    """Data is sent again and again on a connection whose only descriptor is on its way through a
+    Unix socket, from which the test may take it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs, connected(lab, V4) as (client, _):
+        lab.drop(lab.server, "meta l4proto tcp")
+        ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [client.fileno()]))])
+        client.send(b"x" * 100)
+        client.close()
+        yield theirs
+
+
+def take(line: socket.socket) -> socket.socket:
+    """What is on its way through that Unix socket."""
+    _, extra, _, _ = line.recvmsg(1, socket.CMSG_SPACE(4))
+    fd, = array.array("i", extra[0][2])
+    return socket.socket(fileno=fd)
 
 
 def swallow(source: socket.socket) -> None:

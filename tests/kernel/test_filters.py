@@ -1,0 +1,127 @@
+"""Each condition of a filter, and its opposite, against a tracer without one; and the books of both."""
+import os
+from contextlib import ExitStack
+from typing import Any, Callable, Dict, List, NamedTuple
+
+import pytest
+from lab.books import ended, inhabited, row_of
+from lab.link import DEAD4, DEAD6, Lab
+from lab.mixture import BASE, UID, Mixture, told
+from lab.seen import segments
+from lab.ways import Way, tracing
+from retrans_ctypes import Filter, FilterError, Tracer, UnsupportedKernel
+
+
+class Case(NamedTuple):
+    name: str
+    conditions: Callable[[Mixture], Dict[str, Any]]
+    holds: Callable[[Mixture, Any], bool]
+
+
+FROM_TUPLE = [
+    Case("ports", lambda made: {"ports": [BASE, made.data]}, lambda made, event: event.dport in (BASE, made.data)),
+    Case("local-port", lambda made: {"local_ports": made.shut}, lambda made, event: event.sport == made.shut),
+    Case("remote-ports", lambda made: {"remote_ports": "{}-{}".format(BASE + 1, BASE + 2)},
+         lambda made, event: event.dport in (BASE + 1, BASE + 2)),
+    Case("either-port", lambda made: {"ports": made.shut}, lambda made, event: made.shut in (event.sport, event.dport)),
+    Case("remote", lambda made: {"remote": [DEAD4, "fd77::40/122"]}, lambda made, event: event.daddr in (DEAD4, DEAD6)),
+    Case("remote-v6", lambda made: {"remote": "fd00::/8"}, lambda made, event: event.family == 6),
+    Case("local", lambda made: {"local": "10.77.0.2"}, lambda made, event: event.kind == "synack"),
+    Case("address", lambda made: {"address": "::ffff:10.77.0.2/127"},
+         lambda made, event: {event.saddr, event.daddr} & {"10.77.0.2", "10.77.0.3"} != set()),
+    Case("family", lambda made: {"family": 6}, lambda made, event: event.family == 6),
+    Case("state", lambda made: {"state": "ESTABLISHED"}, lambda made, event: event.state == "ESTABLISHED"),
+    Case("state-synack", lambda made: {"state": "NEW_SYN_RECV"}, lambda made, event: event.kind == "synack"),
+    Case("handshakes", lambda made: {"reason": "syn,synack"}, lambda made, event: event.reason in ("syn", "synack")),
+]
+FROM_SOCKET = [
+    Case("netns", lambda made: {"netns": [made.lab.server.inode, 1]}, lambda made, event: event.kind == "synack"),
+    Case("uid", lambda made: {"uid": UID}, lambda made, event: event.dport == BASE + 2),
+    Case("cgroup", lambda made: {"cgroup": os.stat(made.inner).st_ino}, lambda made, event: event.dport == BASE + 3),
+    Case("cgroup-above", lambda made: {"cgroup": made.outer}, lambda made, event: event.dport == BASE + 3),
+    Case("cgroup-top", lambda made: {"cgroup": "/"}, lambda made, event: True),
+    Case("reason", lambda made: {"reason": ["rto", "tlp"]}, lambda made, event: event.reason in ("rto", "tlp")),
+    Case("stall", lambda made: {"min_stall_ms": 600}, lambda made, event: (event.stall_us or 0) >= 600000),
+    Case("together", lambda made: {"family": 4, "reason": "syn", "uid": 0, "never": Filter(ports=BASE + 3, netns=1)},
+         lambda made, event: event.family == 4 and event.reason == "syn" and event.uid == 0 and event.dport != BASE + 3),
+    Case("knocker", lambda made: {"pid": made.knocking}, lambda made, event: event.dport == BASE + 3),
+]
+CASES = {"tuple": FROM_TUPLE, "socket": FROM_SOCKET}
+
+
+def filters_of(case: Case, made: Mixture, every: Dict[str, Any]) -> List[Filter]:
+    """The one that lets such events through, and the one that lets all others through."""
+    conditions = case.conditions(made)
+    filters = [Filter(**dict(every, **conditions))]
+    return filters if "never" in conditions else filters + [Filter(never=Filter(**conditions), **every)]
+
+
+def check_books(tracer: Any, made: Mixture, events: List[Any], total: int) -> None:
+    """What is not shown is counted as filtered, to the segment."""
+    rows = [row for row in (row_of(tracer.ledger(), made.lab.client), row_of(tracer.ledger(), made.lab.server)) if row]
+    assert sum(row.kernel for row in rows) == total
+    assert sum(row.delivered for row in rows) == segments(events)
+    assert sum(row.filtered for row in rows) == total - segments(events)
+    assert all(row.exact for row in rows), rows
+
+
+@pytest.mark.parametrize("part", list(CASES))
+@pytest.mark.parametrize("way", [Way("tp_btf", "ring"), Way("raw_tp", "perf")], ids=lambda way: way.name)
+def test_conditions(lab: Lab, nothing_left_behind: None, way: Way, part: str) -> None:
+    compare(lab, way, CASES[part], {"netns": [lab.client.inode, lab.server.inode]})
+
+
+@pytest.mark.parametrize("buffer", ["ring", pytest.param("perf", marks=pytest.mark.full)])
+def test_conditions_of_records(lab: Lab, nothing_left_behind: None, buffer: str) -> None:
+    """Tracefs tells of tuples and of who opened; there are no books."""
+    compare(lab, Way("tp", buffer), FROM_TUPLE + FROM_SOCKET[-1:], {})
+
+
+def compare(lab: Lab, way: Way, cases: List[Case], every: Dict[str, Any]) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(inhabited(lab))
+        made = Mixture(lab, stack)
+        # a condition that is in `every` already can only be left out by the other side
+        judged = [(case, positive, stack.enter_context(tracing(way, filter=chosen)))
+                  for case in cases
+                  for positive, chosen in zip((True, False), filters_of(
+                      case, made, {} if case.name == "netns" else every))]
+        reference = stack.enter_context(tracing(way, filter=Filter(**every) if every else None))
+        made.run()
+        all_events = made.mine(ended(reference))
+        for case, positive, tracer in judged:
+            events = made.mine(ended(tracer))
+            expected = [event for event in all_events if case.holds(made, event) == positive]
+            assert told(events) == told(expected), (case.name, positive)
+            assert case.name == "cgroup-top" or 0 < len(expected) < len(all_events), (case.name, positive)
+            if every:
+                check_books(tracer, made, events, sum(made.gained.values()))
+
+
+@pytest.mark.parametrize("condition, word", [
+    ({"netns": 1}, "netns"), ({"uid": 0}, "uid"), ({"cgroup": 1}, "cgroup"), ({"min_stall_ms": 1}, "stall"),
+    ({"reason": "rto"}, "reasons other than syn")])
+def test_what_a_record_cannot_tell_is_refused(nothing_left_behind: None, condition: Dict[str, Any], word: str) -> None:
+    for chosen in (Filter(**condition), Filter(never=Filter(**condition))):
+        with pytest.raises(UnsupportedKernel) as caught:
+            with tracing(Way("tp", "ring"), filter=chosen):
+                pass
+        assert "by " + word in str(caught.value) and "attached by tp" in str(caught.value)
+        with tracing(Way("tp", "ring"), filter=Filter(ports=1)) as tracer:
+            with pytest.raises(UnsupportedKernel):
+                tracer.set_filter(chosen)
+
+
+def test_a_process_cannot_be_asked_for_without_owners(nothing_left_behind: None) -> None:
+    with pytest.raises(ValueError, match="by pid while owners are not looked for"):
+        Tracer(filter=Filter(pid=1), owners=False)
+
+
+def test_a_cgroup_of_v1_is_refused() -> None:
+    from lab.cgroups import v1_controller
+
+    folder = v1_controller()
+    if not folder:
+        pytest.skip("this machine has no cgroups of v1")
+    with pytest.raises(FilterError, match="cgroup of v2 only"):
+        Filter(cgroup=folder)
