@@ -232,19 +232,17 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
 {
 	bool stopping = waiter_stopping(&tracer->waiter);
-	int drained, err;
+	int drained;
 
 	if (n < 0)
 		return -EINVAL;
-	err = owners_fetch(&tracer->owners, &tracer->buffer, n);
-	drained = owners_take(&tracer->owners, events, n, stopping);
-	tracer->drained += drained;
+	drained = owners_drain(&tracer->owners, &tracer->buffer, events, n, stopping);
+	tracer->drained += drained > 0 ? drained : 0;
 	/* what is still there may be a record that its program has not finished, and will wake nobody */
-	if (drained || buffer_waiting(&tracer->buffer))
+	if (drained > 0 || buffer_waiting(&tracer->buffer))
 		waiter_look_again(&tracer->waiter);
-	if (!drained)
-		return err;
-	set_alarm(tracer, owners_wait_ns(&tracer->owners));
+	if (drained > 0)
+		set_alarm(tracer, owners_wait_ns(&tracer->owners));
 	return drained;
 }
 

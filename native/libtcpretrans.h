@@ -153,6 +153,24 @@ struct tcpretrans_field {
 	uint32_t size;
 };
 
+struct tcpretrans_ndjson; /* writes events as lines of JSON; no tracer is needed for it */
+
+enum tcpretrans_without {
+	TCPRETRANS_WITHOUT_FAILED = 1 << 0, /* no lines for attempts that failed (`err`) */
+	TCPRETRANS_WITHOUT_LABELS = 1 << 1, /* only what is in the event */
+};
+
+/* Where lines are written, and how. */
+struct tcpretrans_text {
+	size_t   size;           /* sizeof(struct tcpretrans_text) */
+	char    *bytes;
+	size_t   room;           /* bytes there */
+	size_t   used;           /* of them; lines are added behind */
+	int64_t  wall_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, which makes `time` of `ts_ns` */
+	uint32_t without;        /* enum tcpretrans_without */
+	uint32_t wants_label;    /* set to 1 where the next event has no label, else to 0 */
+};
+
 /* Return non-zero to end tcpretrans_run(), which then returns that value. */
 typedef int (*tcpretrans_callback)(const struct tcpretrans_event *event, void *ctx);
 
@@ -224,6 +242,25 @@ TCPRETRANS_API uint64_t tcpretrans_lasting_rights(void);
  * also wake for nothing; calling tcpretrans_poll(tracer, 0) tells, and makes it unreadable again.
  * While it stays unreadable, nothing is waiting for longer than 25 ms. */
 TCPRETRANS_API int tcpretrans_fd(const struct tcpretrans *tracer);
+
+TCPRETRANS_API int tcpretrans_ndjson_open(struct tcpretrans_ndjson **out);
+
+/* Write a line for each event, as `trace --json` does (docs/fields.md). Returns how many events are
+ * done. Fewer than `n`: the next one wants a label (`wants_label`: hand it over, go on), or the room
+ * is full. -ENOBUFS: no room for a single line; 64 KiB have room for it and a label of 60,000 bytes. */
+TCPRETRANS_API int tcpretrans_ndjson_write(struct tcpretrans_ndjson *writer,
+					   const struct tcpretrans_event *events, int n,
+					   struct tcpretrans_text *text);
+
+/* Give a label, members of a JSON object (`"pod":"a","user":null`, or empty), to this event and those
+ * up to `until_ns` (CLOCK_MONOTONIC) that have its cgroup, namespace, user and owner. It is copied as
+ * it is. 4,096 labels and 1 MiB of them are remembered. -E2BIG: longer than 256 KiB. */
+TCPRETRANS_API int tcpretrans_ndjson_label(struct tcpretrans_ndjson *writer,
+					   const struct tcpretrans_event *event, const char *members,
+					   uint64_t until_ns);
+
+/* NULL is fine. */
+TCPRETRANS_API void tcpretrans_ndjson_close(struct tcpretrans_ndjson *writer);
 
 /* The layout of struct tcpretrans_event: `*count` rows. */
 TCPRETRANS_API const struct tcpretrans_field *tcpretrans_fields(size_t *count);

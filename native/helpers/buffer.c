@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "buffer.h"
 
+#include "../libtcpretrans.h"
+#include "../bpf/owner_question.h"
+
 int buffer_open(struct buffer *buffer, bool is_ring, int map_fd, size_t bytes)
 {
 	buffer->is_ring = is_ring;
@@ -18,10 +21,15 @@ bool buffer_waiting(const struct buffer *buffer)
 	return buffer->is_ring ? ring_waiting(&buffer->ring) : perf_waiting(&buffer->perf);
 }
 
-int buffer_read(struct buffer *buffer, void *out, size_t size, int n)
+int buffer_read(struct buffer *buffer, struct tcpretrans_record *record)
 {
-	return buffer->is_ring ? ring_read(&buffer->ring, out, size, n) :
-				 perf_read(&buffer->perf, out, size, n);
+	return buffer->is_ring ? ring_read(&buffer->ring, record) :
+				 perf_read(&buffer->perf, record, sizeof(*record), 1);
+}
+
+int buffer_read_events(struct buffer *buffer, struct tcpretrans_event *events, int n)
+{
+	return buffer->is_ring ? ring_read_events(&buffer->ring, events, n) : 0;
 }
 
 void buffer_close(struct buffer *buffer)

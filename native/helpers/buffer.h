@@ -24,8 +24,12 @@ int buffer_fd(const struct buffer *buffer);
 
 bool buffer_waiting(const struct buffer *buffer);
 
-/* Copy up to `n` records of `size` bytes, oldest first. How many, or -EPROTO. */
-int buffer_read(struct buffer *buffer, void *out, size_t size, int n);
+/* Copy the next record, the oldest. 1, 0 where there is none, or -EPROTO. */
+int buffer_read(struct buffer *buffer, struct tcpretrans_record *record);
+
+/* Copy up to `n` events at once, as far as no record comes that asks a question; none from perf
+ * buffers. How many, or -EPROTO. */
+int buffer_read_events(struct buffer *buffer, struct tcpretrans_event *events, int n);
 
 void buffer_close(struct buffer *buffer);
 

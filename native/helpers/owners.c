@@ -75,7 +75,7 @@ static uint64_t next_pass_ns(const struct owners *owners)
 static int pull(struct owners *owners, struct buffer *buffer)
 {
 	struct tcpretrans_record *record = at(owners, owners->count);
-	int got = buffer_read(buffer, record, sizeof(*record), 1);
+	int got = buffer_read(buffer, record);
 
 	if (got <= 0)
 		return got;
@@ -161,7 +161,8 @@ uint64_t owners_again_ns(const struct owners *owners)
 	return owners->pass_began_ns && now < next ? next - now : UINT64_MAX;
 }
 
-int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway)
+/* Hand out up to `n` held events that may go; of those `anyway`, all. Returns how many. */
+static int take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway)
 {
 	int taken = 0;
 
@@ -178,6 +179,23 @@ int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, b
 		pop(owners);
 	}
 	return taken;
+}
+
+int owners_drain(struct owners *owners, struct buffer *buffer, struct tcpretrans_event *events, int n,
+		 bool anyway)
+{
+	int drained = take(owners, events, n, anyway);
+	int err = 0;
+
+	if (!owners->count && drained < n)
+		err = buffer_read_events(buffer, events + drained, n - drained);
+	if (err > 0)
+		drained += err;
+	if (err >= 0 && drained < n) { /* from here on something has to be held back */
+		err = owners_fetch(owners, buffer, n - drained);
+		drained += take(owners, events + drained, n - drained, anyway);
+	}
+	return drained ?: err;
 }
 
 void owners_finish(struct owners *owners, struct buffer *buffer)

@@ -38,8 +38,10 @@ uint64_t owners_wait_ns(const struct owners *owners);
  * has to look by itself. UINT64_MAX = questions wake. */
 uint64_t owners_again_ns(const struct owners *owners);
 
-/* Hand out up to `n` events that may go; of those `anyway`, all. Returns how many. */
-int owners_take(struct owners *owners, struct tcpretrans_event *events, int n, bool anyway);
+/* Hand out up to `n` events that may go, oldest first; those held back too where `anyway`. While
+ * nothing is held and no question comes, straight from the buffer. How many, or -errno. */
+int owners_drain(struct owners *owners, struct buffer *buffer, struct tcpretrans_event *events, int n,
+		 bool anyway);
 
 /* Find out what can be, before the programs are detached. */
 void owners_finish(struct owners *owners, struct buffer *buffer);

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct tcpretrans_event;
+struct tcpretrans_record;
+
 struct ring {
 	unsigned long *consumer;       /* how far we have read */
 	const unsigned long *producer; /* how far the kernel has reserved */
@@ -20,8 +23,11 @@ int ring_map(struct ring *ring, int map_fd, size_t bytes);
 /* Whether a record may be waiting. */
 bool ring_waiting(const struct ring *ring);
 
-/* Copy up to `n` records of `size` bytes. Returns how many; -EPROTO where one is of another size. */
-int ring_read(struct ring *ring, void *out, size_t size, int n);
+/* Copy the next record. 1, 0 where there is none, or -EPROTO where it is not one of ours. */
+int ring_read(struct ring *ring, struct tcpretrans_record *record);
+
+/* Copy up to `n` events, as far as no record comes that asks a question. How many, or -EPROTO. */
+int ring_read_events(struct ring *ring, struct tcpretrans_event *events, int n);
 
 void ring_unmap(struct ring *ring);
 

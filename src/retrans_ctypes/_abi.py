@@ -5,7 +5,7 @@ Nothing here has a default: every function has its result and argument types, an
 
 import errno
 from ctypes import (
-    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_size_t, c_uint8, c_uint16, c_uint32,
+    CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_uint8, c_uint16, c_uint32,
     c_uint64, c_void_p,
 )
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
@@ -67,6 +67,10 @@ class NativeFilter(Structure):
     _fields_ = [("only", POINTER(NativeConditions)), ("never", POINTER(NativeConditions))]
 
 
+class NdjsonHandle(c_void_p):
+    """struct tcpretrans_ndjson *"""
+
+
 class Options(Structure):
     """struct tcpretrans_opts"""
 
@@ -120,6 +124,24 @@ class NativeField(Structure):
     """struct tcpretrans_field"""
 
     _fields_ = [("name", c_char_p), ("offset", c_uint32), ("size", c_uint32)]
+
+
+class Text(Structure):
+    """struct tcpretrans_text"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("bytes", c_void_p),
+        ("room", c_size_t),
+        ("used", c_size_t),
+        ("wall_offset_ns", c_int64),
+        ("without", c_uint32),
+        ("wants_label", c_uint32),
+    ]
+
+
+WITHOUT_FAILED = 1 << 0
+WITHOUT_LABELS = 1 << 1
 
 
 # int (*)(const struct tcpretrans_event *event, void *ctx). The context stays undeclared: Python
@@ -209,6 +231,20 @@ FUNCTIONS: Dict[str, Function] = {
     "tcpretrans_fd": Function(
         "int tcpretrans_fd(const struct tcpretrans *tracer)",
         c_int, [Handle], _negative_fails),
+    "tcpretrans_ndjson_open": Function(
+        "int tcpretrans_ndjson_open(struct tcpretrans_ndjson **out)",
+        c_int, [POINTER(NdjsonHandle)], _negative_fails),
+    "tcpretrans_ndjson_write": Function(
+        "int tcpretrans_ndjson_write(struct tcpretrans_ndjson *writer,"
+        " const struct tcpretrans_event *events, int n, struct tcpretrans_text *text)",
+        c_int, [NdjsonHandle, c_void_p, c_int, POINTER(Text)], _negative_fails),
+    "tcpretrans_ndjson_label": Function(
+        "int tcpretrans_ndjson_label(struct tcpretrans_ndjson *writer,"
+        " const struct tcpretrans_event *event, const char *members, uint64_t until_ns)",
+        c_int, [NdjsonHandle, c_void_p, c_char_p, c_uint64], _negative_fails),
+    "tcpretrans_ndjson_close": Function(
+        "void tcpretrans_ndjson_close(struct tcpretrans_ndjson *writer)",
+        None, [NdjsonHandle], _anything_goes),
     "tcpretrans_fields": Function(
         "const struct tcpretrans_field *tcpretrans_fields(size_t *count)",
         POINTER(NativeField), [POINTER(c_size_t)], _null_fails),

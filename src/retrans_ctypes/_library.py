@@ -11,24 +11,25 @@ from ctypes import (
     CDLL, addressof, byref, c_char, c_size_t, c_uint8, c_uint64, create_string_buffer, pointer, sizeof,
     string_at,
 )
+from mmap import PAGESIZE
 from typing import Any, Callable, Dict, Generator, List, Optional
 
 from . import _elf, _unpack
 from ._abi import (
-    ABI_VERSION, EventCallback, Handle, NativeCapabilities, NativeConditions, NativeFilter, NativeNetns,
-    NativePrefix, NativeStats, Options, bind,
+    ABI_VERSION, WITHOUT_FAILED, WITHOUT_LABELS, EventCallback, Handle, NativeCapabilities,
+    NativeConditions, NativeFilter, NativeNetns, NativePrefix, NativeStats, NdjsonHandle, Options, Text, bind,
 )
 from .capabilities import Capabilities, capabilities
 from .errors import ClosedError, LibraryError, RetransError, from_errno
 from .event import Event
 from .filters import Filter, Network
 from .kernel_counters import Reading
-from .records import Place
+from .records import Buffer, Place
 from .stats import NetnsCount, Stats
 
 FILE_NAME = "libtcpretrans.so"
 VARIABLE = "RETRANS_CTYPES_LIBRARY"
-BATCH = 1024  # events a drain hands over at most; 256 KiB
+BATCH = 1024  # events a drain hands over at most, unless asked for more; 256 KiB
 
 _loaded: Dict[str, "Library"] = {}
 
@@ -90,6 +91,10 @@ class Library:
             self._native.tcpretrans_close(handle)
             raise
 
+    def ndjson(self, room: int, failed: bool, labels: bool) -> "NativeNdjson":
+        """A writer of JSON lines, which has ``room`` bytes for them."""
+        return NativeNdjson(self._native, room, failed, labels)
+
     def lasting_rights(self) -> int:
         """The capabilities, as bits, that a tracer needs on this kernel once it is open."""
         return _lasting_rights(self._native)
@@ -105,8 +110,8 @@ class NativeTracer:
     def __init__(self, native: CDLL, handle: Handle) -> None:
         self._native = native
         self._handle: Optional[Handle] = handle
-        self._buffer = (c_char * (BATCH * Event.LAYOUT.size))()
-        self._view = memoryview(self._buffer).cast("B")
+        self._room = 0
+        self._make_room(BATCH)
         self.closing = False  # run() passes nothing on any more
 
     def _open_handle(self) -> Handle:
@@ -119,9 +124,19 @@ class NativeTracer:
         result: int = self._native.tcpretrans_poll(self._open_handle(), 0)
         return result
 
-    def drain(self) -> memoryview:
+    def _make_room(self, events: int) -> None:
+        """Whole pages: copying to where no event straddles a cache line takes half the time."""
+        size = events * Event.LAYOUT.size
+        memory = (c_char * (size + PAGESIZE))()
+        self._buffer = (c_char * size).from_buffer(memory, -addressof(memory) % PAGESIZE)
+        self._view = memoryview(self._buffer).cast("B")
+        self._room = events
+
+    def drain(self, most: int = BATCH) -> memoryview:
         """The next batch, packed: valid only until the next drain."""
-        count = self._native.tcpretrans_drain(self._open_handle(), self._buffer, BATCH)
+        if most > self._room:
+            self._make_room(most)
+        count = self._native.tcpretrans_drain(self._open_handle(), self._buffer, most)
         return self._view[:count * Event.LAYOUT.size]
 
     def run(self, receive: Callable[[bytes], object]) -> None:
@@ -212,6 +227,61 @@ class NativeTracer:
         handle, self._handle = self._handle, None
         if handle is not None:
             self._native.tcpretrans_close(handle)
+
+
+class NativeNdjson:
+    """Events to lines of JSON. One thread at a time."""
+
+    def __init__(self, native: CDLL, room: int, failed: bool, labels: bool) -> None:
+        self._native = native
+        self._handle: Optional[NdjsonHandle] = None
+        self._buffer = (c_char * room)()
+        self._view = memoryview(self._buffer).cast("B")
+        self._text = Text(
+            size=sizeof(Text), bytes=addressof(self._buffer), room=room,
+            without=(0 if failed else WITHOUT_FAILED) | (0 if labels else WITHOUT_LABELS))
+        handle = NdjsonHandle()
+        native.tcpretrans_ndjson_open(byref(handle))
+        self._handle = handle
+
+    def write(self, batch: Buffer, done: int, wall_offset_ns: int) -> int:
+        """Write lines for the events of ``batch`` behind the first ``done``; how many of them."""
+        size = Event.LAYOUT.size
+        events = memoryview(batch).cast("B")[done * size:]
+        text = self._text
+        text.wall_offset_ns = wall_offset_ns
+        written: int = self._native.tcpretrans_ndjson_write(
+            self._handle, _place_of(events), len(events) // size, byref(text))
+        return written
+
+    @property
+    def wants_label(self) -> bool:
+        """Whether write() stopped because the next event has no label."""
+        return bool(self._text.wants_label)
+
+    def label(self, event: bytes, members: bytes, until_ns: int) -> None:
+        self._native.tcpretrans_ndjson_label(self._handle, event, members, until_ns)
+
+    def take(self) -> memoryview:
+        """The lines so far, which the next write() replaces."""
+        lines = self._view[:self._text.used]
+        self._text.used = 0
+        return lines
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._native.tcpretrans_ndjson_close(handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _place_of(packed: memoryview) -> Any:
+    """``packed`` as an argument; what cannot be written to, ctypes takes as bytes only."""
+    if packed.readonly or not packed:
+        return bytes(packed)
+    return byref(c_char.from_buffer(packed))
 
 
 _NOT_DROPPED = {

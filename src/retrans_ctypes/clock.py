@@ -11,16 +11,17 @@ class WallClock:
     """
 
     def __init__(self) -> None:
-        self._offset = 0.0
+        self.offset_ns = 0
+        """What the wall clock is ahead of CLOCK_MONOTONIC."""
         self.sample()
 
     def sample(self) -> None:
         """Measure the offset between the two clocks anew."""
-        self._offset = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+        self.offset_ns = int(time.time() * 1e9) - int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
 
     def seconds(self, ts_ns: int) -> float:
         """Seconds since the epoch, to about a microsecond."""
-        return self._offset + ts_ns / 1e9
+        return (ts_ns + self.offset_ns) / 1e9
 
     def local(self, ts_ns: int) -> str:
         """``HH:MM:SS`` in the local time zone."""
@@ -28,5 +29,5 @@ class WallClock:
 
     def iso(self, ts_ns: int) -> str:
         """UTC with microseconds: ``2026-01-31T12:00:00.123456Z``."""
-        whole, micros = divmod(round(self.seconds(ts_ns) * 1e6), 1000000)
+        whole, micros = divmod((ts_ns + self.offset_ns + 500) // 1000, 1000000)
         return "%s.%06dZ" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)), micros)

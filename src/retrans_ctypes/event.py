@@ -4,9 +4,11 @@ Mirrors native/tcpretrans_event.h; _library.py refuses a library whose own table
 """
 
 from socket import AF_INET, AF_INET6, inet_ntop
-from typing import Dict, Optional
+from typing import Dict, Mapping, Optional
 
-from .records import Names, Record, named, named_or_none, number, optional, optional_text, padding, text
+from .records import (
+    Field, Getter, Names, PackedRecord, named, named_or_none, number, optional, optional_text, padding,
+)
 
 # Bits of `known`.
 KNOWN_CGROUP_ID = 1 << 0
@@ -49,17 +51,39 @@ OWNER_HOW = _OrNone({
     7: "inherited", 8: "opener"})
 
 
-def _address(family: int, packed: bytes) -> str:
-    if family == 4:
-        return inet_ntop(AF_INET, packed[:4])
-    return inet_ntop(AF_INET6, packed)
+class _Texts(Dict[bytes, str]):
+    """Packed address -> its text. Remembers so many, since few hosts make most of the retransmits."""
+
+    MOST = 16384
+
+    def __init__(self, family: int) -> None:
+        super().__init__()
+        self._family = family
+
+    def __missing__(self, packed: bytes) -> str:
+        if len(self) >= self.MOST:
+            self.clear()
+        text = self[packed] = inet_ntop(self._family, packed)
+        return text
 
 
-class Event(Record):
+_TEXTS4, _TEXTS6 = _Texts(AF_INET), _Texts(AF_INET6)
+
+
+def address(doc: str, source: str) -> "Field[str]":
+    """An IPv4 address (in the first four bytes) or an IPv6 one; which, ``family`` says."""
+    def make_getter(place: int, places: Mapping[str, int]) -> Getter:
+        family, four, six = places["family"], slice(place, place + 4), slice(place, place + 16)
+        return lambda record: (
+            _TEXTS4[record[four]] if record[family] == 4 else _TEXTS6[record[six]])
+    return Field("16s", "", doc, source, make_getter, json_type="string")
+
+
+class Event(PackedRecord):
     """One retransmitted segment, or a run of segments that the kernel sent as one.
 
-    Immutable. Fields that this kernel could not give are None. The tuple's own items are the raw
-    struct values; use the names.
+    Immutable. Fields that this kernel could not give are None. Events compare by time first. An
+    event is the bytes of its C struct, so joined ones are what read() takes; use the names.
     """
 
     __slots__ = ()
@@ -84,14 +108,12 @@ class Event(Record):
         "tcp_sock.bytes_retrans")
     bytes_acked = optional(
         "Q", KNOWN_SOCK, "bytes", "What the peer has acknowledged so far", "tcp_sock.bytes_acked")
-    saddr = text(
-        "16s", _address, "family", "Local address", "sock.__sk_common")
-    daddr = text(
-        "16s", _address, "family", "Remote address", "sock.__sk_common")
+    saddr = address("Local address", "sock.__sk_common")
+    daddr = address("Remote address", "sock.__sk_common")
     ca_name = optional_text(
-        "16s", KNOWN_SOCK, "Congestion control, such as `cubic`", "tcp_congestion_ops.name")
+        16, KNOWN_SOCK, "Congestion control, such as `cubic`", "tcp_congestion_ops.name")
     owner_comm = optional_text(
-        "16s", KNOWN_OWNER, "Name of the owner's thread, as it chose to call itself",
+        16, KNOWN_OWNER, "Name of the owner's thread, as it chose to call itself",
         "task_struct.comm")
     netns = optional(
         "I", KNOWN_NETNS, "inode", "The socket's network namespace", "net.ns.inum")
@@ -169,12 +191,12 @@ class Event(Record):
     family = number(
         "B", "", "IP version, 4 or 6; IPv4-mapped IPv6 is 4", "sock.__sk_common.skc_family")
     kind = named(
-        "B", KINDS, "Which tracepoint: `skb` (tcp_retransmit_skb) or `synack`"
+        KINDS, "Which tracepoint: `skb` (tcp_retransmit_skb) or `synack`"
         " (tcp_retransmit_synack)", "include/trace/events/tcp.h")
     state = named(
-        "B", STATES, "TCP state, such as `ESTABLISHED`", "sock.__sk_common.skc_state")
+        STATES, "TCP state, such as `ESTABLISHED`", "sock.__sk_common.skc_state")
     reason = named_or_none(
-        "B", REASONS, "Why: `rto` (timer), `fast` (loss reported by ACKs), `tlp` (tail loss probe),"
+        REASONS, "Why: `rto` (timer), `fast` (loss reported by ACKs), `tlp` (tail loss probe),"
         " `syn`, `synack`, `loss_recovery` (slow start after a timeout), `pmtu` (path takes smaller"
         " packets only)", "net/ipv4/tcp_output.c, tcp_timer.c")
     tcp_flags = optional(
@@ -192,7 +214,7 @@ class Event(Record):
         "B", KNOWN_SOCK, "", "How often the timeout was doubled",
         "inet_connection_sock.icsk_backoff")
     owner_how = named_or_none(
-        "B", OWNER_HOW, "How the owner is known: it was asleep on the socket (`waiting`), inside"
+        OWNER_HOW, "How the owner is known: it was asleep on the socket (`waiting`), inside"
         " a system call on it (`lock`), or the last seen so (`last_user`); it alone holds the socket and"
         " connected or listened (`file`) or was found (`iterator`); it closed it (`close`); it listens"
         " for the connection, not yet accepted (`inherited`); it connected or listened, and may have the"

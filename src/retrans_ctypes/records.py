@@ -4,28 +4,25 @@ A ``Record`` subclass is its own table: each ``Field`` in the class body is one 
 in the struct's order. From the rows come the struct format, the properties, ``to_dict()`` and the
 documentation, so there is nothing to keep in step by hand.
 
-A record is the tuple that ``struct`` unpacked, with names: making one costs no more than copying
-that tuple, and values are converted only when they are asked for.
+A ``PackedRecord`` is a copy of the struct's bytes, with names: making one costs one small object, and
+values are unpacked only when they are asked for.
 """
 
 import struct
+import sys
+from itertools import starmap
 from operator import itemgetter
 from typing import (
     TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, Iterator, List, Mapping, NamedTuple,
-    Optional, Tuple, Type, TypeVar, Union, overload,
+    Optional, Sequence, Tuple, Type, TypeVar, Union, overload,
 )
 
-if TYPE_CHECKING:
-    _Raw = Tuple[Any, ...]
-else:
-    _Raw = tuple  # typing.Tuple would make every record slower to create on Python 3.6
-
 T = TypeVar("T")
-R = TypeVar("R", bound="Record")
-Buffer = Union[bytes, memoryview]
+R = TypeVar("R", bound="PackedRecord")
+Buffer = Union[bytes, bytearray, memoryview]
 Getter = Callable[[Any], Any]
 
-# Where each raw value lies in the tuple -> how to read this one.
+# Where this value lies in the record, and where all of them lie -> how to read this one.
 MakeGetter = Callable[[int, Mapping[str, int]], Getter]
 
 
@@ -77,51 +74,60 @@ class Place(NamedTuple):
     size: int
 
 
+def reader(code: str, place: int) -> Getter:
+    """Reads the number that lies at ``place``, as quickly as Python can."""
+    if code == "B":
+        return itemgetter(place)
+    unpack = struct.Struct("=" + code).unpack_from
+    return lambda record: unpack(record, place)[0]
+
+
 def number(code: str, unit: str, doc: str, source: str, public: bool = True) -> Field[int]:
     """A number that is always known."""
-    return Field(code, unit, doc, source, lambda place, places: itemgetter(place), public=public)
+    return Field(
+        code, unit, doc, source, lambda place, places: reader(code, place), public=public)
 
 
 def optional(code: str, known: int, unit: str, doc: str, source: str) -> Field[Optional[int]]:
     """A number that means something only where bit ``known`` is set in the record's ``known``."""
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
-        bits = places["known"]
-        return lambda record: record[place] if record[bits] & known else None
+        byte, mask = _byte_of(known, places["known"])
+        if code == "B":
+            return lambda record: record[place] if record[byte] & mask else None
+        unpack = struct.Struct("=" + code).unpack_from
+        return lambda record: unpack(record, place)[0] if record[byte] & mask else None
     return Field(code, unit, doc, source, make_getter, optional=True, bit=known)
 
 
-def named(code: str, names: Mapping[int, str], doc: str, source: str) -> Field[str]:
-    """A number that stands for a name."""
+def named(names: Mapping[int, str], doc: str, source: str) -> Field[str]:
+    """A byte that stands for a name."""
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
         return lambda record: names[record[place]]
-    return Field(code, "", doc, source, make_getter, json_type="string")
+    return Field("B", "", doc, source, make_getter, json_type="string")
 
 
 def named_or_none(
-    code: str, names: Mapping[int, Optional[str]], doc: str, source: str,
+    names: Mapping[int, Optional[str]], doc: str, source: str,
 ) -> Field[Optional[str]]:
-    """A number that stands for a name, or for 'not known'."""
+    """A byte that stands for a name, or for 'not known'."""
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
         return lambda record: names[record[place]]
-    return Field(code, "", doc, source, make_getter, json_type="string", optional=True)
+    return Field("B", "", doc, source, make_getter, json_type="string", optional=True)
 
 
-def text(
-    code: str, convert: Callable[[int, bytes], str], by: str, doc: str, source: str,
-) -> Field[str]:
-    """Bytes that ``convert`` turns into text; how, another field called ``by`` says."""
-    def make_getter(place: int, places: Mapping[str, int]) -> Getter:
-        selector = places[by]
-        return lambda record: convert(record[selector], record[place])
-    return Field(code, "", doc, source, make_getter, json_type="string")
-
-
-def optional_text(code: str, known: int, doc: str, source: str) -> Field[Optional[str]]:
+def optional_text(size: int, known: int, doc: str, source: str) -> Field[Optional[str]]:
     """NUL-terminated bytes that mean something only where bit ``known`` is set."""
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
-        bits = places["known"]
-        return lambda record: c_text(record[place]) if record[bits] & known else None
-    return Field(code, "", doc, source, make_getter, json_type="string", optional=True, bit=known)
+        byte, mask = _byte_of(known, places["known"])
+        part = slice(place, place + size)
+        return lambda record: c_text(record[part]) if record[byte] & mask else None
+    return Field("%ds" % size, "", doc, source, make_getter, json_type="string", optional=True, bit=known)
+
+
+def _byte_of(bit: int, place: int) -> Tuple[int, int]:
+    """In which byte of the 64-bit number at ``place`` a bit lies, and as which bit of that."""
+    byte, shift = divmod(bit.bit_length() - 1, 8)
+    return place + (byte if sys.byteorder == "little" else 7 - byte), 1 << shift
 
 
 def c_text(packed: bytes) -> str:
@@ -141,42 +147,32 @@ class Names(Dict[int, str]):
         return str(number)
 
 
-class Record(_Raw):
+class Record:
     """Base of the records; see the module's docstring."""
 
     __slots__ = ()
 
     FIELDS: ClassVar[Tuple[Field[Any], ...]] = ()
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct("")
     _READERS: ClassVar[Tuple[Tuple[str, Getter], ...]] = ()
 
     def __init_subclass__(cls) -> None:
         rows = [row for row in vars(cls).values() if isinstance(row, Field)]
-        values = [row for row in rows if not row.is_padding]
-        places = {row.name: place for place, row in enumerate(values)}
+        where = cls._lay_out(rows)
         readers = []
-        for row in values:
-            getter = row.make_getter(places[row.name], places)
+        for row in rows:
+            if row.is_padding:
+                continue
+            getter = row.make_getter(where[row.name], where)
             setattr(cls, row.name, property(getter, doc=row.describe()))
             if row.public:
                 readers.append((row.name, getter))
         cls.FIELDS = tuple(rows)
-        cls.LAYOUT = struct.Struct("=" + "".join(row.code for row in rows))
         cls._READERS = tuple(readers)
 
     @classmethod
-    def places(cls) -> Iterator[Place]:
-        """Where each field lies, padding included: what the native library's table must say too."""
-        offset = 0
-        for row in cls.FIELDS:
-            size = struct.calcsize("=" + row.code)
-            yield Place(row.name, offset, size)
-            offset += size
-
-    @classmethod
-    def read(cls: Type[R], packed: Buffer) -> List[R]:
-        """All records in ``packed``. Nothing in the result refers to that buffer."""
-        return list(map(cls, cls.LAYOUT.iter_unpack(packed)))
+    def _lay_out(cls, rows: Sequence[Field[Any]]) -> Dict[str, int]:
+        """Where each row's value lies: its number."""
+        return {row.name: place for place, row in enumerate(rows)}
 
     def to_dict(self) -> Dict[str, Any]:
         """The public fields by name, ready for JSON."""
@@ -185,6 +181,54 @@ class Record(_Raw):
     def __repr__(self) -> str:
         fields = ", ".join("%s=%r" % item for item in self.to_dict().items())
         return "%s(%s)" % (type(self).__name__, fields)
+
+    __str__ = __repr__
+
+
+def _places(rows: Sequence[Field[Any]]) -> Iterator[Place]:
+    offset = 0
+    for row in rows:
+        size = struct.calcsize("=" + row.code)
+        yield Place(row.name, offset, size)
+        offset += size
+
+
+class PackedRecord(Record, bytes):
+    """A record that is the C struct's bytes."""
+
+    __slots__ = ()
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("")
+    _WHOLE: ClassVar[struct.Struct] = struct.Struct("")
+
+    @classmethod
+    def _lay_out(cls, rows: Sequence[Field[Any]]) -> Dict[str, int]:
+        cls.LAYOUT = struct.Struct("=" + "".join(row.code for row in rows))
+        cls._WHOLE = struct.Struct("%ds" % cls.LAYOUT.size)
+        return {place.name: place.offset for place in _places(rows)}
+
+    @classmethod
+    def places(cls) -> Iterator[Place]:
+        """Where each field lies, padding included: what the native library's table must say too."""
+        return _places(cls.FIELDS)
+
+    @classmethod
+    def read(cls: Type[R], packed: Buffer) -> List[R]:
+        """All records in ``packed``. Nothing in the result refers to that buffer."""
+        return list(starmap(cls, cls._WHOLE.iter_unpack(packed)))
+
+    # In the order of the fields' values: by time first.
+    def __lt__(self, other: Any) -> bool:
+        return self.LAYOUT.unpack(self) < self.LAYOUT.unpack(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self.LAYOUT.unpack(self) <= self.LAYOUT.unpack(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self.LAYOUT.unpack(self) > self.LAYOUT.unpack(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self.LAYOUT.unpack(self) >= self.LAYOUT.unpack(other)
 
 
 def markdown(record: Type[Record]) -> str:

@@ -7,8 +7,9 @@ import select
 import threading
 import time
 import warnings
+from itertools import islice
 from types import TracebackType
-from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Tuple, Type
+from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
 
 from . import _library
 from .capabilities import ATTACH, BUFFERS
@@ -23,6 +24,9 @@ from .stats import Stats
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
 # Python handles it only when its main thread runs again.
 _SLICE = 0.2
+
+BATCH = _library.BATCH
+S = TypeVar("S", bound=Sized)
 
 
 def _number(option: str, name: str, names: Mapping[int, str]) -> int:
@@ -149,17 +153,37 @@ class Tracer:
         ``timeout`` in seconds: 0 does not wait, None waits until there is an event. The list is
         empty when time is up, and, with nothing left to fetch, after stop() or close().
         """
+        return self._poll(self._take, timeout)
+
+    def poll_batch(self, timeout: Optional[float] = None, size: int = BATCH) -> memoryview:
+        """As poll(), for those who unpack events themselves: up to ``size`` of them in one buffer.
+
+        It is what Event.read(), NdjsonWriter and numpy.frombuffer() take, and valid only until the next
+        call of any method that fetches events; empty where poll()'s list is.
+        """
+        return self._poll(lambda: self._take_packed(size), timeout)
+
+    def batches(self, size: int = 8192) -> Iterator[memoryview]:
+        """Batches of packed events as they happen, until stop() or close(); see poll_batch()."""
+        self._open_native()
+        while True:
+            batch = memoryview(b"") if self._native is None else self.poll_batch(None, size)
+            if not batch:
+                return
+            yield batch
+
+    def _poll(self, take: Callable[[], S], timeout: Optional[float]) -> S:
         if timeout is not None and math.isnan(timeout):
             raise UsageError("timeout must be seconds or None, not NaN")
         deadline = None if timeout is None else time.monotonic() + timeout
         self._open_native()
         while True:
-            events = self._take()
-            if events or self.ended:
-                return events
+            taken = take()
+            if taken or self.ended:
+                return taken
             wait = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
             if wait <= 0:
-                return []
+                return taken
             self._wait(wait)
 
     def _take(self) -> List[Event]:
@@ -168,18 +192,32 @@ class Tracer:
         if left_over:
             return left_over
         with self._lock:
-            native = self._native
-            if native is None:
-                return []
-            if self._stopping:
-                self._books.detaching()
-            answer = native.poll()
-            stopped = answer == -errno.ECANCELED
-            if stopped:
-                self._books.detached()
-            events = Event.read(native.drain()) if stopped or answer > 0 else []
-            self._ended = stopped and not events
-            return events
+            return Event.read(self._drain(BATCH))
+
+    def _take_packed(self, size: int) -> memoryview:
+        if size < 1:
+            raise UsageError("a batch has 1 event or more, not %r" % (size,))
+        left_over = b"".join(islice(self._batch, size))
+        if left_over:
+            return memoryview(left_over)
+        with self._lock:
+            return self._drain(size)
+
+    def _drain(self, most: int) -> memoryview:
+        """What the library has, with _lock held."""
+        nothing = memoryview(b"")
+        native = self._native
+        if native is None:
+            return nothing
+        if self._stopping:
+            self._books.detaching()
+        answer = native.poll()
+        stopped = answer == -errno.ECANCELED
+        if stopped:
+            self._books.detached()
+        packed = native.drain(most) if stopped or answer > 0 else nothing
+        self._ended = stopped and not packed
+        return packed
 
     def _wait(self, seconds: float) -> None:
         """Wait on the descriptor, not in the library, so that other threads can call it meanwhile.
@@ -203,7 +241,7 @@ class Tracer:
             try:
                 for event in self._batch:
                     callback(event)
-                native.run(lambda packed: callback(Event(Event.LAYOUT.unpack(packed))))
+                native.run(lambda packed: callback(Event(packed)))
                 self._books.detached()
                 self._ended = True
             finally:

@@ -46,9 +46,9 @@ class FakeNative:
             return -errno.ECANCELED
         return 0
 
-    def drain(self) -> bytes:
+    def drain(self, most: int) -> bytes:
         assert not self.closed
-        count = min(self.batch, len(self.waiting))
+        count = min(self.batch, most, len(self.waiting))
         return b"".join(self.waiting.popleft() for _ in range(count))
 
     def run(self, receive: Callable[[bytes], object]) -> None:

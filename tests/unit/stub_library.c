@@ -1,4 +1,4 @@
-/* libtcpretrans without a kernel: the real header, made-up events. Knobs are -D macros:
+/* libtcpretrans without a kernel: the real header, made-up events; JSON is the real one. Knobs are -D macros:
  * STUB_VERSION, STUB_SHIFT (bytes by which 'netns' seems to lie elsewhere), STUB_NO_CLOSE,
  * STUB_OPEN_ERROR, STUB_EVENTS (how many there are), STUB_ERR (their err), STUB_SIGNAL (a signal that comes while
  * run() is between two callbacks), STUB_EINTR (how often run() is interrupted first). */
@@ -9,6 +9,9 @@
 #include <unistd.h>
 #include "libtcpretrans.h"
 #include "helpers/fields.c"
+#include "helpers/json_text.c"
+#include "helpers/labels.c"
+#include "helpers/ndjson.c"
 
 #ifndef STUB_VERSION
 #define STUB_VERSION "0.1.0 abi 1"

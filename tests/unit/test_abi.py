@@ -22,6 +22,9 @@ CTYPES: Dict[str, Any] = {
     "struct tcpretrans_capabilities *": ctypes.POINTER(_abi.NativeCapabilities),
     "struct tcpretrans_filter *": ctypes.POINTER(_abi.NativeFilter),
     "struct tcpretrans_netns *": ctypes.POINTER(_abi.NativeNetns),
+    "struct tcpretrans_ndjson *": _abi.NdjsonHandle,
+    "struct tcpretrans_ndjson **": ctypes.POINTER(_abi.NdjsonHandle),
+    "struct tcpretrans_text *": ctypes.POINTER(_abi.Text),
     "uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t), "char *": ctypes.c_char_p, "void": None,
     "tcpretrans_callback": _abi.EventCallback,
@@ -78,6 +81,17 @@ def test_conditions_are_those_of_the_header(header: str) -> None:
             plain = name.strip().lstrip("*")
             fields.append((plain, ctypes.POINTER(kinds[kind]) if "*" in name else kinds[kind]))  # type: ignore[type-var]
     assert fields == _abi.NativeConditions._fields_
+
+
+def test_text_is_that_of_the_header(header: str) -> None:
+    body = re.search(r"struct tcpretrans_text \{(.*?)\}", header).group(1)  # type: ignore[union-attr]
+    types = {"size_t": ctypes.c_size_t, "char *": ctypes.c_void_p, "int64_t": ctypes.c_int64,
+             "uint32_t": ctypes.c_uint32}
+    fields = [(name, types[kind]) for kind, name in re.findall(r"(char \*|\w+_t) ?(\w+);", " ".join(body.split()))]
+    assert fields == _abi.Text._fields_
+    flags = dict(re.findall(r"TCPRETRANS_(WITHOUT_\w+) = 1 << (\d+)", header))
+    assert {name: 1 << int(bit) for name, bit in flags.items()} == {
+        "WITHOUT_FAILED": _abi.WITHOUT_FAILED, "WITHOUT_LABELS": _abi.WITHOUT_LABELS}
 
 
 def enum_of(header: str, name: str) -> List[str]:

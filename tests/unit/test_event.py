@@ -86,6 +86,26 @@ def test_immutable_and_comparable() -> None:
     assert type(pickle.loads(pickle.dumps(made))) is Event
 
 
+def test_by_time_first() -> None:
+    first, second = event(ts_ns=255, sport=9), event(ts_ns=256, sport=1)
+    assert sorted([second, first]) == [first, second]
+    assert first < second and first <= second and second > first and second >= first and first <= first
+    assert not (first > second or first >= second or second < first or second <= first)
+
+
+def test_joined_events_are_a_batch() -> None:
+    made = [event(sport=1), event(sport=2)]
+    assert Event.read(b"".join(made)) == made
+
+
+def test_addresses_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events._Texts, "MOST", 10)
+    made = [event(saddr=bytes([10, 9, 0, number])) for number in range(100)]
+    for _ in range(2):
+        assert [one.saddr for one in made] == ["10.9.0.%d" % number for number in range(100)]
+    assert len(events._TEXTS4) <= 10
+
+
 def test_reading_copies() -> None:
     buffer = bytearray(packed(sport=1) + packed(sport=2))
     read = Event.read(memoryview(buffer))
@@ -100,7 +120,7 @@ def test_to_dict_has_the_public_fields_in_order() -> None:
 
 
 def test_repr_names_the_fields() -> None:
-    assert "sport=7" in repr(event(sport=7))
+    assert "sport=7" in repr(event(sport=7)) == str(event(sport=7)) == "{}".format(event(sport=7))
 
 
 @pytest.mark.parametrize("field", [field for field in Event.FIELDS if not field.is_padding],

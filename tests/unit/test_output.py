@@ -59,6 +59,15 @@ def test_a_slow_reader_gets_everything(pipe: Pipe, blocking: bool) -> None:
     assert b"".join(got) == b"x" * 300000 + b"\n"
 
 
+def test_bytes_come_after_the_lines_before_them(pipe: Pipe) -> None:
+    output = Output(pipe[1])
+    output.line("one")
+    output.write(memoryview(b"two\nthree\n"))
+    output.line("four")
+    output.flush()
+    assert os.read(pipe[0], 100) == b"one\ntwo\nthree\nfour\n"
+
+
 def test_no_reader_any_more(pipe: Pipe) -> None:
     output = Output(pipe[1])
     output.check_reader()

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import time
-from typing import Any, List
+from typing import Any, Callable, List
 
 import pytest
 from fake_library import event
@@ -34,10 +34,14 @@ class Paper(Output):
         self.flushed += self._lines
         self._lines.clear()
 
+    def write(self, data: memoryview) -> None:
+        self.flush()
+        self.flushed += bytes(data).decode("ascii").splitlines()
+
 
 class StillClock(WallClock):
     def sample(self) -> None:
-        self._offset = 1700000000.0
+        self.offset_ns = 1700000000 * 10**9
 
 
 ALL = (1 << 64) - 1
@@ -217,7 +221,8 @@ def test_failed_attempts_are_marked_and_named(probes: bool) -> None:
     assert text_of(event(err=1))[2].endswith("(not sent: dropped by the local queue)")
 
 
-def test_ndjson() -> None:
+def test_ndjson(stub: Callable[..., str], use_library: Callable[[str], None]) -> None:
+    use_library(stub())
     paper = Paper()
     sink = NdjsonSink(paper, StillClock(), Found(pod_name="a\x1b\n\"\u20ac"))  # type: ignore[arg-type]
     sink.start()
@@ -234,6 +239,24 @@ def test_ndjson() -> None:
     assert set(known) == set(unknown) == {"type", "time"} | {
         field.name for field in Event.FIELDS + Workload.FIELDS if field.public}
     assert all(line.isascii() if hasattr(line, "isascii") else True for line in paper.flushed)
+
+
+def test_lines_follow_a_clock_that_steps(
+    stub: Callable[..., str], use_library: Callable[[str], None], monkeypatch: Any,
+) -> None:
+    """Forwards or backwards: the next batch has the new time, and `ts_ns` knows nothing of it."""
+    use_library(stub())
+    paper, clock = Paper(), 100.5
+    sink = NdjsonSink(paper, WallClock(), Found())  # type: ignore[arg-type]
+    monkeypatch.setattr(time, "clock_gettime", lambda number: clock)
+    for now in (1700000000.5, 1700003600.5, 1600000000.5):
+        monkeypatch.setattr(time, "time", lambda: now)
+        sink.write_packed(event(ts_ns=100 * 10**9) + event(ts_ns=100 * 10**9 + 1500))
+    records = [json.loads(line) for line in paper.flushed]
+    assert [record["time"] for record in records] == [
+        "2023-11-14T22:13:20.000000Z", "2023-11-14T22:13:20.000002Z", "2023-11-14T23:13:20.000000Z",
+        "2023-11-14T23:13:20.000002Z", "2020-09-13T12:26:40.000000Z", "2020-09-13T12:26:40.000002Z"]
+    assert {record["ts_ns"] for record in records} == {100 * 10**9, 100 * 10**9 + 1500}
 
 
 def counted(sink: Any, paper: Paper) -> List[str]:

@@ -10,7 +10,7 @@ from ..doctor.screen import rows
 from ..doctor.tracefs import tracefs
 from ..doctor.tracepoints import Tracepoint, tracepoints
 from ..errors import RetransError, UnsupportedKernel, UsageError
-from ..sinks.ndjson import encode
+from ..ndjson import encode
 from ..sinks.printable import printable
 from .exits import DOCTOR_EXIT_CODES, DOCTOR_FAILED, DOCTOR_USAGE
 from .options import Parser, say, terminal_width

@@ -14,19 +14,24 @@ _TICK = 0.2  # seconds between looks at the clock and at the output's reader
 
 
 def follow(
-    tracer: Tracer, sink: Sink, output: Output, keep: Callable[[Event], bool],
+    tracer: Tracer, sink: Sink, output: Output, keep: Optional[Callable[[Event], bool]],
     duration: Optional[float] = None,
 ) -> None:
-    """Write events to ``sink`` until the tracer is stopped or ``duration`` seconds have passed."""
+    """Write events to ``sink`` until the tracer is stopped or ``duration`` seconds have passed.
+
+    Those that ``keep`` says; without it all, and they stay packed for sinks that want them so.
+    """
     deadline = None if duration is None else time.monotonic() + duration
     sink.start()
     while not tracer.ended:
         left = _TICK if deadline is None else deadline - time.monotonic()
         if left <= 0:
             tracer.stop()  # poll() still returns what was traced before
-        events = tracer.poll(max(0, min(_TICK, left)))
-        if events:
-            sink.write_all(filter(keep, events))
+        batch = tracer.poll_batch(max(0, min(_TICK, left)))
+        if batch and keep is None:
+            sink.write_packed(batch)
+        elif batch:
+            sink.write_all(filter(keep, Event.read(batch)))
         output.check_reader()
     sink.finish()
 

@@ -8,13 +8,14 @@ from ..capabilities import ATTACH, BUFFERS
 from ..clock import WallClock
 from ..errors import LibraryError, UsageError
 from ..event import Event
+from ..ndjson import encode
 from ..rights import account
 from ..sinks import Sink
 from ..sinks.columns import (
     MARKED, Column, bcc_columns, chosen_columns, columns, default_columns, describe, names_shown,
 )
 from ..sinks.count import NdjsonFlowCounts, TextFlowCounts
-from ..sinks.ndjson import NdjsonSink, encode
+from ..sinks.ndjson import NdjsonSink
 from ..sinks.output import Output
 from ..sinks.text import BANNER, TextSink
 from ..tracer import Tracer
@@ -80,9 +81,12 @@ def show_version() -> int:
     return 0
 
 
-def wanted(options: argparse.Namespace) -> Callable[[Event], bool]:
-    """Which events to show. A failed attempt is no retransmit, so it takes -v to see those."""
-    return lambda event: options.verbose or not event.failed
+def wanted(options: argparse.Namespace) -> Optional[Callable[[Event], bool]]:
+    """Which events to show. A failed attempt is no retransmit, so it takes -v to see those.
+    NdjsonSink leaves them out itself."""
+    if options.verbose or options.json and not options.count:
+        return None
+    return lambda event: not event.failed
 
 
 def shown_columns(options: argparse.Namespace, width: Optional[int]) -> List[Column]:
@@ -113,7 +117,7 @@ def make_sink(
     if options.count:
         return NdjsonFlowCounts(output) if options.json else TextFlowCounts(output)
     if options.json:
-        return NdjsonSink(output, WallClock(), lookups)
+        return NdjsonSink(output, WallClock(), lookups, failed=options.verbose)
     return TextSink(output, shown, WallClock(), lookups)
 
 

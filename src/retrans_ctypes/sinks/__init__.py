@@ -3,6 +3,7 @@
 from typing import Iterable
 
 from ..event import Event
+from ..records import Buffer
 
 
 class Sink:
@@ -25,3 +26,7 @@ class Sink:
         for event in events:
             self.write(event)
         self.flush()
+
+    def write_packed(self, batch: Buffer) -> None:
+        """As write_all(), for events that are still packed."""
+        self.write_all(Event.read(batch))

@@ -3,8 +3,8 @@
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ..event import Event
+from ..ndjson import encode
 from . import Sink
-from .ndjson import encode
 from .output import Output
 from .text import BANNER
 

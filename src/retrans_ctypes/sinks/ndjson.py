@@ -1,33 +1,35 @@
 """NDJSON: one JSON object a line, one line an event."""
 
-import json
-from typing import Any, Dict
+from typing import Any, Dict, Iterable
 
 from ..clock import WallClock
 from ..event import Event
-from ..workload import Lookups, enrich
+from ..ndjson import NdjsonWriter
+from ..records import Buffer
+from ..workload import Lookups
 from . import Sink
 from .output import Output
-
-
-def encode(record: Dict[str, Any]) -> str:
-    """One line, plain ASCII: other characters are escaped."""
-    return json.dumps(record, separators=(",", ":"))
 
 
 class NdjsonSink(Sink):
     """``type`` is ``"event"``, ``time`` is UTC; the rest are the fields of the event and its names."""
 
-    def __init__(self, output: Output, clock: WallClock, lookups: Lookups) -> None:
+    def __init__(
+        self, output: Output, clock: WallClock, lookups: Lookups, failed: bool = True,
+    ) -> None:
+        def names(event: Event) -> Dict[str, Any]:
+            return lookups.workload(event).to_dict()
         self._output = output
         self._clock = clock
-        self._lookups = lookups
+        self._writer = NdjsonWriter(names, failed)
 
     def write(self, event: Event) -> None:
-        record: Dict[str, Any] = {"type": "event", "time": self._clock.iso(event.ts_ns)}
-        record.update(enrich(event, self._lookups).to_dict())
-        self._output.line(encode(record))
+        self.write_packed(event)
 
-    def flush(self) -> None:
-        self._output.flush()
+    def write_all(self, events: Iterable[Event]) -> None:
+        self.write_packed(b"".join(events))
+
+    def write_packed(self, batch: Buffer) -> None:
         self._clock.sample()
+        for lines in self._writer.lines(batch, self._clock.offset_ns):
+            self._output.write(lines)

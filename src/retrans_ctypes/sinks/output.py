@@ -28,8 +28,13 @@ class Output:
         """Write all lines out now."""
         if not self._lines:
             return
-        data = memoryview(("\n".join(self._lines) + "\n").encode("utf-8", "backslashreplace"))
+        data = ("\n".join(self._lines) + "\n").encode("utf-8", "backslashreplace")
         self._lines.clear()
+        self.write(memoryview(data))
+
+    def write(self, data: memoryview) -> None:
+        """Write bytes out now; lines that still wait come before."""
+        self.flush()
         while data:
             data = data[self._write(data):]
 

@@ -1,10 +1,15 @@
 """The names that belong to an event, and the event together with them."""
 
 from operator import itemgetter
-from typing import Any, Dict, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from ..event import Event
 from ..records import Field, Getter, Record
+
+if TYPE_CHECKING:
+    _Values = Tuple[Any, ...]
+else:
+    _Values = tuple  # typing.Tuple would make each one slower to create on Python 3.6
 
 
 def _name(doc: str, source: str, json_type: str = "string") -> "Field[Any]":
@@ -14,7 +19,7 @@ def _name(doc: str, source: str, json_type: str = "string") -> "Field[Any]":
     return Field("", "", doc, source, make_getter, json_type=json_type, optional=True)
 
 
-class Workload(Record):
+class Workload(Record, _Values):
     """Names for one event's numbers. Immutable; what is not known is None."""
 
     __slots__ = ()

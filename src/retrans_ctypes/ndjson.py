@@ -1,0 +1,69 @@
+"""Events as NDJSON, written by the native library: one object a line, as docs/fields.md has it.
+
+    from retrans_ctypes import Tracer
+    from retrans_ctypes.clock import WallClock
+    from retrans_ctypes.ndjson import NdjsonWriter
+
+    with Tracer() as tracer:
+        writer, clock = NdjsonWriter(), WallClock()
+        for batch in tracer.batches():
+            for lines in writer.lines(batch, clock.offset_ns):
+                file.write(lines)
+"""
+
+import json
+import time
+from typing import Any, Callable, Dict, Iterator, Optional
+
+from . import _library
+from .event import Event
+from .records import Buffer
+
+ROOM = 256 * 1024  # bytes of lines that are handed out at once
+FEW = 16  # events, of which each can have its names looked up anew
+GOOD_FOR_NS = 1000000000
+
+
+def encode(record: Dict[str, Any]) -> str:
+    """An object in one line, plain ASCII: other characters are escaped."""
+    return json.dumps(record, separators=(",", ":"))
+
+
+class NdjsonWriter:
+    """Makes lines of packed events. Needs no tracer. For one thread at a time.
+
+    ``names``: gives for an event what shall stand behind its own fields. It is asked once for all
+    events of a cgroup, namespace, user and owner, and again for later batches; where these are large,
+    after a second only. ``failed``: write lines for attempts that failed, too.
+
+    Raises LibraryError.
+    """
+
+    def __init__(
+        self, names: Optional[Callable[[Event], Dict[str, Any]]] = None, failed: bool = True,
+    ) -> None:
+        self._names = names
+        self._native = _library.load().ndjson(ROOM, failed, labels=names is not None)
+
+    def lines(self, batch: Buffer, wall_offset_ns: int) -> Iterator[memoryview]:
+        """Whole lines for the packed events of ``batch``; each piece is valid until the next one.
+
+        ``wall_offset_ns`` is what the wall clock is ahead of CLOCK_MONOTONIC (WallClock.offset_ns).
+        """
+        size = Event.LAYOUT.size
+        count, done = len(batch) // size, 0
+        good_for_ns = 0 if count <= FEW else GOOD_FOR_NS
+        while done < count:
+            done += self._native.write(batch, done, wall_offset_ns)
+            if self._native.wants_label:
+                self._label(Event(batch[done * size:(done + 1) * size]), good_for_ns)
+                continue
+            lines = self._native.take()
+            if lines:
+                yield lines
+
+    def _label(self, event: Event, good_for_ns: int) -> None:
+        assert self._names is not None
+        now_ns = int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
+        members = encode(self._names(event))[1:-1].encode("ascii")
+        self._native.label(event, members, now_ns + good_for_ns)
