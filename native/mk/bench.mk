@@ -24,3 +24,15 @@ $(BENCH_PROGRAMS): $(OUT)/bench/%: $(BENCH)/%.c $(BENCH_SKELETONS) $(LIBRARY_A) 
 bench: all $(BENCH_PROGRAMS)
 	@cd .. && $(PACKAGE_ENV) PYTHONPATH='$(REPO)/tests:$(REPO)/src' exec $(PYTHON) -m bench \
 		$(RUNS:%=--runs %) $(ROWS:%=--row %) $(ARGS)
+
+# What the guard of tests/bench/guard counts instructions of. It looks inside: the ring's reader is no
+# exported function.
+GUARD := $(OUT)/bench/paths
+FLAGS_guard = $(CC) $(OUR_FLAGS) -no-pie $(CPPFLAGS) $(CFLAGS)
+$(GUARD): ../tests/bench/guard/paths.c $(LIBRARY_A) $(OUT)/flags/guard
+	$(call say,LINK,$@)$(FLAGS_guard) -o $@ $< $(OUT)/obj/helpers/ring.o $(LIBRARY_A)
+
+# Rewrites the limits, after a change that is meant to cost more.
+.PHONY: limits
+limits: all $(GUARD)
+	@cd .. && $(PACKAGE_ENV) PYTHONPATH='$(REPO)/tests:$(REPO)/src' exec $(PYTHON) -m bench.guard

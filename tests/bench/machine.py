@@ -26,13 +26,21 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def attached() -> str:
+    """How ours is attached here: by another way than the best one it costs more."""
+    from retrans_ctypes import Tracer
+
+    with Tracer() as tracer:
+        return tracer.capabilities.attach
+
+
 def describe() -> Dict[str, str]:
     import retrans_ctypes
 
     return {
         "CPU": "{}, {} cores".format(processor(), os.cpu_count()),
         "Linux": os.uname().release,
-        "retrans_ctypes": retrans_ctypes.__version__,
+        "retrans_ctypes": "{}, attached by {}".format(retrans_ctypes.__version__, attached()),
         "bpftrace": number(said(["bpftrace", "--version"])),
         "perf": number(said(["perf", "--version"])),
         "Python": platform.python_version(),
