@@ -82,6 +82,7 @@ NEEDS = [
          "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
     Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
+    Need("test", "valgrind", command("valgrind"), "valgrind", "valgrind"),
     Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
     Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
     Need("vm", "busybox", command("busybox"), "busybox-static", "busybox"),

@@ -4,9 +4,9 @@ import json
 import os
 import platform
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Dict, Iterator, List, NamedTuple, Set
 
-from lab.host import programs_of, tool
+from lab.host import tool
 from lab.netns import libc
 
 SYSCALL = {"x86_64": 321, "aarch64": 280}
@@ -47,7 +47,7 @@ class Cost(NamedTuple):
 
 def costs(pid: int) -> Dict[int, Cost]:
     """Of each program that a process holds, by id. Empty before it holds one."""
-    held = programs_of(str(pid))
+    held = programs_of(pid)
     return {row["id"]: Cost(row.get("name", ""), row.get("run_time_ns", 0), row.get("run_cnt", 0))
             for row in json.loads(tool("bpftool", "-j", "prog")) if row["id"] in held}
 
@@ -87,3 +87,8 @@ def descriptors(pid: int) -> Iterator[Dict[str, str]]:
                 yield dict(line.split(":", 1) for line in info.read().splitlines() if ":" in line)
         except FileNotFoundError:  # the folder's own descriptor, where the process is this one
             pass
+
+
+def programs_of(pid: int) -> Set[int]:
+    """Ids of those that a process holds, directly or through a link."""
+    return {int(told["prog_id"]) for told in descriptors(pid) if "prog_id" in told}

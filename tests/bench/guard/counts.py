@@ -12,9 +12,9 @@ import re
 import subprocess
 from typing import Dict, List, NamedTuple
 
-from lab.host import programs_of, tool
+from lab.host import tool
 
-from .. import places
+from .. import bpf, places
 
 LIMITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "limits.json")
 MACHINE = "x86_64"
@@ -33,7 +33,7 @@ def bpf_bytes() -> Dict[str, int]:
 
     found: Dict[str, int] = {}
     with Tracer(attach="tp_btf", buffer="ring"):
-        held = programs_of(str(os.getpid()))
+        held = bpf.programs_of(os.getpid())
         for row in json.loads(tool("bpftool", "-j", "prog")):
             if row["id"] in held:
                 name = row["name"][:NAME_KEPT]
