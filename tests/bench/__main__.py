@@ -9,6 +9,7 @@ where only this command sees it. Exit status: 0 = every target was met, 1 = some
 import argparse
 import os
 import signal
+import subprocess
 import sys
 from typing import Dict, List
 
@@ -61,7 +62,7 @@ def run(measurements: List[Measurement], runs: int) -> Dict[str, List[Result]]:
     for measurement in measurements:
         try:
             results[measurement.rows[0].key] = measure(measurement, runs, tell)
-        except (NotStarted, AssertionError, OSError) as error:
+        except (NotStarted, AssertionError, OSError, subprocess.TimeoutExpired) as error:
             tell("{} was not measured: {}".format(measurement.rows[0].key, error))
             results[measurement.rows[0].key] = []
     return results
@@ -88,6 +89,8 @@ def main(argv: List[str]) -> int:
 
 
 if __name__ == "__main__":
+    # As in `make bench &`, which children would inherit: tracers are ended by Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
     try:
         sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from types import TracebackType
-from typing import Any, IO, List, NamedTuple, Optional, Type
+from typing import Any, IO, List, NamedTuple, Optional, Type, TypeVar
 
 from . import bpf, places
 
@@ -18,6 +18,9 @@ BCC_COLUMNS = TRACEPOINT + ''' {
 	       ntop(args->daddr), args->dport, args->state);
 }'''
 COUNT_BY_FLOW = TRACEPOINT + " { @[args->saddr, args->sport, args->daddr, args->dport] = count(); }"
+
+
+C = TypeVar("C", bound="Child")
 
 
 class NotStarted(Exception):
@@ -73,7 +76,7 @@ class Child:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(seconds)
 
-    def __enter__(self) -> "Child":
+    def __enter__(self: C) -> C:
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
@@ -120,7 +123,8 @@ class Ours(Tracer):
     """`retrans_ctypes --json`, attached once it says so on stderr."""
 
     def __init__(self, *arguments: str, output: Optional[IO[bytes]] = None, command: str = "trace") -> None:
-        super().__init__([sys.executable, "-m", "retrans_ctypes", command, "--json"] + list(arguments), output)
+        super().__init__(
+            [sys.executable, "-m", "retrans_ctypes", command, "--json"] + list(arguments), output)
 
     def wait_attached(self) -> None:
         assert self.process.stderr is not None

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* paths drain|ndjson COUNT: handle COUNT events that are always the same, for callgrind to count the
- * instructions. The ring is made of plain memory, since valgrind knows no BPF.
+/* paths drain|ndjson COUNT: handle COUNT events that are always the same, for callgrind to count
+ * the instructions. The ring is made of plain memory, since valgrind knows no BPF.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* drain ours|libbpf: empty a ring at each line of stdin, and tell "EVENTS NANOSECONDS" of CPU time.
  *
- * Ours is the ring of a tracer, copied into the caller's array; libbpf's is one of the same size, read
- * with a callback that does nothing. The first line of stdout is the ring's id.
+ * Ours is the ring of a tracer, copied into the caller's array; libbpf's is one of the same size,
+ * read with a callback that does nothing. The first line of stdout is the ring's id.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* follow [FILE]: trace until stdin ends, as a program does that is linked with our library, and write
- * the events to FILE. Then tells "EVENTS LOST FILTERED MISSED".
+/* follow [FILE]: trace until stdin ends, as a program does that is linked with our library, and
+ * write the events to FILE. Then tells "EVENTS LOST FILTERED MISSED".
  */
 #include <fcntl.h>
 #include <poll.h>

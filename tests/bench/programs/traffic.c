@@ -159,7 +159,8 @@ static void cycle(int count)
 	for (int i = 0; i < count; i++) {
 		int client = connected(0), server = accept(door, NULL, NULL);
 
-		if (server < 0 || send(client, chunk, 100, 0) != 100 || recv(server, chunk, 100, MSG_WAITALL) != 100)
+		if (server < 0 || send(client, chunk, 100, 0) != 100 ||
+		    recv(server, chunk, 100, MSG_WAITALL) != 100)
 			die("a connection");
 		close(client);
 		close(server);
@@ -169,7 +170,9 @@ static void cycle(int count)
 static const struct {
 	const char *name;
 	void (*run)(int count);
-} modes[] = { { "serve", serve }, { "bulk", bulk }, { "dead", dead }, { "hold", hold }, { "cycle", cycle } };
+} modes[] = {
+	{ "serve", serve }, { "bulk", bulk }, { "dead", dead }, { "hold", hold }, { "cycle", cycle },
+};
 
 int main(int argc, char **argv)
 {

@@ -78,7 +78,7 @@ def by_hand(tracer: Tracer) -> Read:
 
 
 def with_numpy(tracer: Tracer) -> Read:
-    import numpy
+    import numpy  # by the one row that needs it
 
     def read() -> int:
         number = 0
