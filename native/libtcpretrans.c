@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "helpers/buffer.h"
+#include "helpers/counts.h"
 #include "helpers/explain.h"
 #include "helpers/fields.h"
 #include "helpers/netns.h"
@@ -15,6 +16,8 @@
 #include "helpers/programs.h"
 #include "helpers/rights.h"
 #include "helpers/waiter.h"
+
+#define MAX_COUNT_ROWS (1U << 24)
 
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
@@ -26,6 +29,8 @@ struct tcpretrans {
 	struct waiter waiter;
 	uint64_t drained;
 	bool detached;
+	bool counts;               /* in the kernel, instead of events; */
+	struct counts_needs needs; /* what that was made ready for */
 };
 
 /* A struct of the caller's may be shorter (older) or longer (newer) than ours; what it holds beyond
@@ -57,6 +62,16 @@ static int check_opts(const struct tcpretrans_opts *opts, const struct explain *
 		return explain(why, -EINVAL, "there is no way of attaching number %u", opts->attach);
 	if (opts->buffer > TCPRETRANS_BUFFER_PERF)
 		return explain(why, -EINVAL, "there is no buffer number %u", opts->buffer);
+	if (opts->count_by > TCPRETRANS_COUNT_REASON)
+		return explain(why, -EINVAL, "there is nothing number %u to count by", opts->count_by);
+	if (opts->count_rows > MAX_COUNT_ROWS)
+		return explain(why, -EINVAL, "there can be %u rows of counts at most, not %u", MAX_COUNT_ROWS,
+			       opts->count_rows);
+	if (opts->count_by == TCPRETRANS_COUNT_PID && opts->no_owners)
+		return explain(why, -EINVAL, "to count by process, owners have to be found out");
+	if (opts->prefix4 > 32 || opts->prefix6 > 128)
+		return explain(why, -EINVAL, "a prefix has up to 32 bits (IPv4) or 128 (IPv6), not %u and %u",
+			       opts->prefix4, opts->prefix6);
 	if (opts->btf && opts->attach == TCPRETRANS_ATTACH_TP_BTF)
 		return explain(why, -EINVAL, "tp_btf goes by the kernel's own type information only; with a "
 			       "BTF file use raw_tp");
@@ -116,9 +131,13 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 	err = check_opts(&known, &why);
 	if (err)
 		return err;
+	if (known.count_by && known.count_by != TCPRETRANS_COUNT_PID && !counts_needs_of(known.filter).owners)
+		known.no_owners = 1;
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
 		return explain(&why, -ENOMEM, "out of memory");
+	tracer->counts = known.count_by;
+	tracer->needs = counts_needs_of(known.filter);
 	tracer->waiter = (struct waiter){ .epoll = -1, .timer = -1, .stop = -1 };
 	err = start(tracer, &known, &why);
 	if (err == -EMFILE || err == -ENFILE) /* at whichever step it was */
@@ -186,6 +205,14 @@ int tcpretrans_capabilities(const struct tcpretrans *tracer,
 	return 0;
 }
 
+/* Whether a filter asks for what counting was not made ready for. */
+static bool lacks_ground(const struct counts_needs *ready, const struct tcpretrans_filter *filter)
+{
+	struct counts_needs needs = counts_needs_of(filter);
+
+	return (needs.cause && !ready->cause) || (needs.owners && !ready->owners);
+}
+
 int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,
 			  char *error, size_t error_size)
 {
@@ -193,6 +220,9 @@ int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_fil
 
 	if (error && error_size)
 		*error = '\0';
+	if (tracer->counts && lacks_ground(&tracer->needs, filter))
+		return explain(&why, -EINVAL, "counting goes without reasons, waiting times and owners unless "
+			       "its first filter asks for them; make a new tracer with this one");
 	owners_fetch(&tracer->owners, &tracer->buffer, 0); /* to see which filters nobody asks for any more */
 	return filtering_set(&tracer->programs.filtering, filter, &tracer->programs.can, &why);
 }
@@ -302,6 +332,12 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 static void settle(void *programs)
 {
 	programs_settle(programs);
+}
+
+int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
+		      struct tcpretrans_count *beyond)
+{
+	return n < 0 ? -EINVAL : counts_read(&tracer->programs, rows, n, beyond);
 }
 
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)

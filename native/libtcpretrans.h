@@ -90,13 +90,25 @@ struct tcpretrans_opts {
 	size_t   size;
 	char    *error;       /* where open puts one sentence when it fails, or NULL */
 	size_t   error_size;  /* bytes at `error` */
-	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 4 MiB */
+	uint32_t ring_bytes;  /* ring buffer, a power of two and whole pages; 0 = 2 MiB for each CPU, but
+			       * 4 to 64 MiB, and no more than 1/512 of the memory */
 	uint32_t no_owners;   /* 1: do not find out whose sockets they are; see tcpretrans_drain() */
 	uint32_t attach;      /* enum tcpretrans_attach */
 	uint32_t buffer;      /* enum tcpretrans_buffer */
 	const char *btf;      /* BTF file of this kernel, where it has none itself; or NULL */
 	const struct tcpretrans_filter *filter; /* which events to see; NULL = all */
+	uint32_t rate;        /* events a second that each socket may have; 0 = TCPRETRANS_DEFAULT_RATE */
+	uint32_t burst;       /* that many at once; 0 = twice the rate */
+	uint32_t count_by;    /* enum tcpretrans_count_by: no events, tcpretrans_counts() instead */
+	uint32_t count_rows;  /* that are kept apart; 0 = 65,536, or 4,096 where only what the rate limit
+			       * keeps back is counted */
+	uint32_t prefix4;     /* bits of TCPRETRANS_COUNT_PREFIX, IPv4; 0 = 24 */
+	uint32_t prefix6;     /* IPv6; 0 = 64 */
 };
+
+/* What a rate can be beside a number. SYN-ACKs count for the listener that they are sent by. */
+#define TCPRETRANS_DEFAULT_RATE 10000
+#define TCPRETRANS_NO_RATE      UINT32_MAX /* there is no limit */
 
 /* What a tracer can do here, beyond telling of retransmits. */
 enum tcpretrans_can {
@@ -116,6 +128,7 @@ struct tcpretrans_capabilities {
 	uint32_t buffer; /* enum tcpretrans_buffer */
 	uint64_t can;    /* enum tcpretrans_can */
 	uint64_t known;  /* enum tcpretrans_known: bits that events may have here; the others never */
+	uint64_t buffer_bytes; /* of the ring buffer, or of all perf buffers together */
 };
 
 /* What happened so far. Events and segments are counted in the kernel, where they happen. */
@@ -131,6 +144,8 @@ struct tcpretrans_stats {
 	uint64_t drained;       /* events handed to the caller */
 	uint64_t failed_segs;   /* segments the kernel counted although it could not send them */
 	uint64_t skipped_segs;  /* segments for which the kernel skipped the program */
+	uint64_t limited;       /* events that the rate limit kept back */
+	uint64_t limited_segs;  /* segments in them */
 };
 
 /* The account of one network namespace, in segments but for `events`. */
@@ -145,6 +160,22 @@ struct tcpretrans_netns {
 	uint64_t lost_segs;
 	uint64_t filtered_segs;
 	uint64_t skipped_segs;
+	uint64_t limited_segs;
+};
+
+/* Events counted in the kernel under one key: of its fields those by which is counted, others are 0. */
+struct tcpretrans_count {
+	uint64_t events;        /* failed attempts left out */
+	uint64_t segs;          /* segments in them; 0 where segments are not counted */
+	uint64_t bytes;         /* payload of the buffers sent; of SYN-ACKs none, nor where it is not known */
+	uint64_t number;        /* port, pid, cgroup (as in events) or enum tcpretrans_reason; the last three
+				 * are 0 where not known */
+	uint8_t  saddr[16];     /* as in events */
+	uint8_t  daddr[16];     /* of a prefix the first address */
+	uint16_t sport;
+	uint16_t dport;
+	uint8_t  family;
+	uint8_t  reserved[3];
 };
 
 struct tcpretrans_field {
@@ -217,6 +248,14 @@ TCPRETRANS_API int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans
  * Returns how many there are. */
 TCPRETRANS_API int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n);
 
+/* Fill up to `n` rows of what was counted in the kernel, in no order, all network namespaces together;
+ * and `beyond` with what belongs to none of them, since opts->count_rows were there already. Returns how
+ * many rows there are. With opts->count_by what all rows and `beyond` come to is what tcpretrans_stats()
+ * tells of events that did not fail. Without, it is what the rate limit kept back, by flow, failed
+ * attempts included; SYN-ACKs by listener, with no remote end. */
+TCPRETRANS_API int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
+				     struct tcpretrans_count *beyond);
+
 /* Read the kernel's own RetransSegs of the network namespace whose file is open at `netns_fd`
  * (/proc/PID/ns/net, /run/netns/NAME), and its cookie (0: the kernel has none). With a tracer, first
  * have the programs look at each open socket there, so that tcpretrans_netns() misses nothing. The
@@ -265,7 +304,7 @@ TCPRETRANS_API void tcpretrans_ndjson_close(struct tcpretrans_ndjson *writer);
 /* The layout of struct tcpretrans_event: `*count` rows. */
 TCPRETRANS_API const struct tcpretrans_field *tcpretrans_fields(size_t *count);
 
-/* "0.1.0 abi 1": the library's version and TCPRETRANS_ABI_VERSION. */
+/* "0.1.0 abi 2": the library's version and TCPRETRANS_ABI_VERSION. */
 TCPRETRANS_API const char *tcpretrans_version(void);
 
 /* Detach and free everything. NULL is fine. Not from inside a callback. */

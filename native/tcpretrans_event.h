@@ -11,7 +11,7 @@
 #include <stdint.h>
 #endif
 
-#define TCPRETRANS_ABI_VERSION 1
+#define TCPRETRANS_ABI_VERSION 2
 #define TCPRETRANS_EVENT_SIZE  256
 
 enum tcpretrans_kind {
@@ -60,7 +60,20 @@ enum tcpretrans_known {
 	TCPRETRANS_KNOWN_SHARED      = 1 << 10, /* owner_shared; may be known where no owner is */
 	TCPRETRANS_KNOWN_RTT         = 1 << 11, /* srtt_us and rttvar_us: once there was a round trip */
 	TCPRETRANS_KNOWN_SENT        = 1 << 12, /* err: the transmission is over */
-	TCPRETRANS_KNOWN_SEGS        = 1 << 13, /* segs and skipped_segs */
+	TCPRETRANS_KNOWN_SEGS        = 1 << 13, /* segs, skipped_segs and limited_segs */
+};
+
+/* By what events are counted in the kernel. */
+enum tcpretrans_count_by {
+	TCPRETRANS_COUNT_NONE   = 0, /* they are not */
+	TCPRETRANS_COUNT_FLOW   = 1, /* local and remote address and port */
+	TCPRETRANS_COUNT_REMOTE = 2, /* remote address */
+	TCPRETRANS_COUNT_PREFIX = 3, /* of the remote address */
+	TCPRETRANS_COUNT_LPORT  = 4, /* local port */
+	TCPRETRANS_COUNT_RPORT  = 5, /* remote port */
+	TCPRETRANS_COUNT_PID    = 6, /* process that uses the socket */
+	TCPRETRANS_COUNT_CGROUP = 7,
+	TCPRETRANS_COUNT_REASON = 8,
 };
 
 struct tcpretrans_event {
@@ -116,7 +129,8 @@ struct tcpretrans_event {
 	uint8_t  backoff;       /* how often the timeout was doubled */
 	uint8_t  owner_how;     /* enum tcpretrans_owner_how */
 	uint8_t  owner_shared;  /* 1: other live processes hold the socket too */
-	uint8_t  reserved[5];
+	uint8_t  reserved;
+	uint32_t limited_segs;  /* segments this socket sent before, which the rate limit kept back */
 };
 
 #ifdef __cplusplus

@@ -23,6 +23,8 @@ struct tcpretrans_counters {
 	uint64_t filtered;       /* events that the filter kept back */
 	uint64_t filtered_segs;  /* segments in them */
 	uint64_t skipped_segs;   /* segments for which the kernel did not call us */
+	uint64_t limited;        /* events that the rate limit kept back */
+	uint64_t limited_segs;   /* segments in them */
 };
 
 #endif

@@ -7,7 +7,7 @@
 #ifndef FILTER_H
 #define FILTER_H
 
-/* Which slot counts: 1 or 2; 0 = there is no filter. */
+/* Which slot counts. The first holds, until something else is put there, a filter without conditions. */
 struct {
 	__u8 slot;
 	__u8 reserved[7];
@@ -28,15 +28,17 @@ struct {
 	__type(value, __u8);
 } filter_lists SEC(".maps");
 
-/* To be asked once for each event: what one answer says holds until the program ends. */
+/* To be asked once for each event: what the answer says holds until the program ends. */
 static __always_inline const struct filter *current_filter(void)
 {
 	__u32 slot = *(volatile __u8 *)&filter_switch.slot;
 
-	if (!slot)
-		return 0;
-	slot--;
 	return bpf_map_lookup_elem(&filters, &slot);
+}
+
+static __always_inline bool has_conditions(const struct filter *filter, __u32 conditions)
+{
+	return (filter->only.used | filter->never.used) & conditions;
 }
 
 __noinline int is_listed(__u32 list, __u64 first, __u64 second)
@@ -93,7 +95,7 @@ static __always_inline bool passes_tuple(const struct filter *filter, const stru
 	__u32 lists, ports, only, never;
 	__u8 local, remote;
 
-	if (!filter)
+	if (!has_conditions(filter, ~0U))
 		return true;
 	local = at_port(filter, tuple->sport);
 	remote = at_port(filter, tuple->dport);
@@ -104,7 +106,7 @@ static __always_inline bool passes_tuple(const struct filter *filter, const stru
 	never = ports >> FILTER_NEVER | fulfilled_at_once(&filter->never, tuple);
 	if (keeps_back(filter, FILTER_PORTS | FILTER_FAMILY | FILTER_STATE, only, never))
 		return false;
-	if (!((filter->only.used | filter->never.used) & FILTER_ADDRESSES))
+	if (!has_conditions(filter, FILTER_ADDRESSES))
 		return true;
 	lists = FILTER_SLOT(filter->slot);
 	only = fulfilled_by_addresses(&filter->only, lists, tuple);
@@ -123,14 +125,9 @@ static __always_inline __u32 fulfilled_by_cause(const struct filter_conditions *
 
 static __always_inline bool passes_cause(const struct filter *filter, const struct cause *cause)
 {
-	return !filter || !keeps_back(filter, FILTER_REASON | FILTER_STALL,
-				      fulfilled_by_cause(&filter->only, cause),
-				      fulfilled_by_cause(&filter->never, cause));
-}
-
-static __always_inline bool asks_for_pid(const struct filter *filter)
-{
-	return filter && (filter->only.used | filter->never.used) & FILTER_PID;
+	return !has_conditions(filter, FILTER_REASON | FILTER_STALL) ||
+	       !keeps_back(filter, FILTER_REASON | FILTER_STALL, fulfilled_by_cause(&filter->only, cause),
+			   fulfilled_by_cause(&filter->never, cause));
 }
 
 /* `pid` = 0: not known. */
@@ -138,7 +135,7 @@ static __always_inline bool passes_pid(const struct filter *filter, __u32 pid)
 {
 	__u32 lists, only, never;
 
-	if (!asks_for_pid(filter))
+	if (!has_conditions(filter, FILTER_PID))
 		return true;
 	lists = FILTER_SLOT(filter->slot) | FILTER_PID;
 	only = filter->only.used & FILTER_PID && pid && is_listed(lists, pid, 0) ? FILTER_PID : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A filter as the loader lays it down for the programs.
  *
- * There are two slots. A new filter is written into the one that is not in use, and one byte says
+ * There are two slots. A new filter is written into the one that is not in use, and a byte says
  * which of them counts; so an event is judged by the old filter or by the new one, never by both.
  * Ports lie in a table by their number. Addresses and numbers of which there may be many are keys of
  * one trie, which all lists of both slots share.

@@ -68,11 +68,9 @@ static __always_inline bool passes_socket(const struct filter *filter, const str
 {
 	__u32 lists, only, never;
 
-	if (!filter)
-		return true;
 	if (!passes_tuple(filter, tuple))
 		return false;
-	if (!((filter->only.used | filter->never.used) & FILTER_BELONGINGS))
+	if (!has_conditions(filter, FILTER_BELONGINGS))
 		return true;
 	lists = FILTER_SLOT(filter->slot);
 	only = fulfilled_by_socket(&filter->only, lists, sk);

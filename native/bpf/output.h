@@ -55,6 +55,11 @@ static __always_inline struct tcpretrans_record *take_draft(void)
 	return 0;
 }
 
+static __always_inline void give_back(struct tcpretrans_record *record)
+{
+	__sync_fetch_and_add(&((struct draft *)record)->takers, -1);
+}
+
 static __always_inline struct tcpretrans_record *reserve(void)
 {
 	struct tcpretrans_record *record;
@@ -88,16 +93,6 @@ static __always_inline struct tcpretrans_record *begin(struct tcpretrans_counter
 	return record;
 }
 
-/* As begin(), or kept back by the filter. */
-static __always_inline struct tcpretrans_record *begin_if(bool passes, struct tcpretrans_counters *count,
-							  const struct cause *cause, __u32 segs)
-{
-	if (passes)
-		return begin(count, cause, segs);
-	keep_back(count, segs);
-	return 0;
-}
-
 /* Waking the reader costs more than all the rest. So it is woken for the first event after a quiet
  * while, and then only when much is waiting; what comes in between its timer fetches. Questions
  * about owners cannot wait for that. */
@@ -117,7 +112,6 @@ static __always_inline bool should_wake(const struct tcpretrans_record *record, 
 /* Whether it got into the buffer. */
 static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bool wake_at_once)
 {
-	struct draft *draft;
 	long failed;
 
 	if (settings.has_ring) {
@@ -126,9 +120,8 @@ static __always_inline bool send(void *ctx, struct tcpretrans_record *record, bo
 									       BPF_RB_NO_WAKEUP);
 		return true;
 	}
-	draft = (struct draft *)record;
 	failed = bpf_perf_event_output(ctx, &perf_events, BPF_F_CURRENT_CPU, record, sizeof(*record));
-	__sync_fetch_and_add(&draft->takers, -1);
+	give_back(record);
 	return !failed;
 }
 

@@ -75,6 +75,8 @@ static __always_inline void ask(struct tcpretrans_record *record, struct owner_m
 	struct tcpretrans_question question = { .sk = (unsigned long)sk };
 	struct tcpretrans_answer nothing = {};
 
+	if (settings.count_by) /* nobody could be told the answer */
+		return;
 	if (!is_asked(memory)) {
 		question.asked_ns = record->event.ts_ns;
 		if (bpf_map_update_elem(&answers, &question, &nothing, 0))

@@ -26,11 +26,17 @@ struct tcpretrans_settings {
 	uint8_t  has_sock_from_file; /* the helper (5.11) */
 	uint8_t  has_ring;          /* records go into a ring buffer, otherwise into perf buffers */
 	uint8_t  has_netns_cookie;  /* and it can be asked for from outside (5.14) */
-	uint8_t  reserved[2];
+	uint8_t  count_by;          /* enum tcpretrans_count_by */
+	uint8_t  no_reason;         /* nobody asks for reasons, */
 	uint32_t wakeup_bytes;      /* wake the reader when that much is waiting in the ring */
 	struct tcpretrans_offsets skb;    /* tcp:tcp_retransmit_skb */
 	struct tcpretrans_offsets synack; /* tcp:tcp_retransmit_synack */
 	struct tcpretrans_offsets set_state; /* sock:inet_sock_set_state */
+	uint8_t  no_stall;          /* or for how long the data had been waiting */
+	uint64_t interval_ns;       /* between a flow's events, on average; 0 = there is no limit */
+	uint64_t burst_ns;          /* how much earlier than that one may come */
+	uint32_t mask4;             /* prefixes by which remotes are counted, in network order */
+	uint32_t mask6[4];
 };
 
 #ifdef __bpf__

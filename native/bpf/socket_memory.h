@@ -21,8 +21,9 @@ struct socket_memory {
 	__u32 loss_mss;          /* mss at that time */
 	__u32 waiting_seq;       /* first of the data that is likely sent again next */
 	__u32 waiting_total;     /* total_retrans when that was learnt */
-	__u32 reserved2;
+	__u32 limited_segs;      /* kept back by the rate limit since its last event */
 	__u64 waiting_since_ns;  /* when that was last sent; 0 = not known */
+	__u64 paid_until_ns;     /* its token bucket (limit.h) */
 };
 
 struct {

@@ -21,6 +21,8 @@
 #include "filter_rules.h"
 #include "filter.h"
 #include "output.h"
+#include "counting.h"
+#include "limit.h"
 #include "socket_memory.h"
 #include "accounting.h"
 #include "stall.h"
@@ -32,6 +34,7 @@
 #include "owner_memory.h"
 #include "owner.h"
 #include "sample.h"
+#include "count_socket.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -64,7 +67,7 @@ static __always_inline void finish(void *ctx, const struct filter *filter, struc
 				   struct tcpretrans_record *record, const struct sock *sk)
 {
 	find_owner(record, sk);
-	if (asks_for_pid(filter) && !record->event.owner_pid && record->question.asked_ns) {
+	if (has_conditions(filter, FILTER_PID) && !record->event.owner_pid && record->question.asked_ns) {
 		leave_judgement(record, filter, count, sk);
 	} else if (!passes_pid(filter, record->event.owner_pid)) {
 		keep_back(count, record->event.segs);
@@ -88,7 +91,7 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 	struct tuple tuple = {};
 	__u32 total, segs, grew, skipped;
 
-	if (!count)
+	if (!count || !filter)
 		return 0;
 	segs = get(cb, tcp_gso_segs);
 	if (!tp) { /* no full TCP socket: never seen, but never silent */
@@ -112,29 +115,37 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 		return 0;
 	}
 	cause.ts_ns = bpf_ktime_get_ns();
-	cause.reason = reason_of(tp, skb, memory, cause.ts_ns);
-	find_stall(&cause, tp, skb, memory, grew, err);
-	record = begin_if(passes_cause(filter, &cause), count, &cause, segs);
+	if (!settings.no_reason)
+		cause.reason = reason_of(tp, skb, memory, cause.ts_ns);
+	if (!settings.no_stall)
+		find_stall(&cause, tp, skb, memory, grew, err);
+	if (is_done(filter, count, &tuple, sk, memory, &cause, segs, get(skb, len), err))
+		record = 0;
+	else
+		record = begin(count, &cause, segs);
 	if (record) {
+		tell_limited(&record->event, memory);
 		record->event.err = err;
 		record->event.known |= TCPRETRANS_KNOWN_SENT | TCPRETRANS_KNOWN_SEGS;
 		record->event.skipped_segs = skipped;
 		fill_retransmit(&record->event, &tuple, sk, tp, skb);
 		finish(ctx, filter, count, record, sk);
 	}
-	if (memory)
+	if (memory && !settings.no_stall)
 		expect(memory, tp, next_in_queue(number_at(&ctx[1])));
 	return 0;
 }
 
 /* The handshake has no socket yet: tuple and sequence come from the request, the rest from the
- * listener. The kernel fires this only when the SYN-ACK was sent. */
+ * listener, which has one bucket for all its SYN-ACKs. The kernel fires this only when the SYN-ACK was
+ * sent. */
 SEC_OF("tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_sock *req)
 {
 	const struct tcp_request_sock *treq = (const void *)req;
 	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct cause cause = { .reason = TCPRETRANS_REASON_SYNACK };
+	struct socket_memory *memory = remember(sk);
 	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
@@ -142,18 +153,20 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
 	const struct tcp_sock *tp;
 	__u32 total;
 
-	if (!count)
+	if (!count || !filter)
 		return 0;
 	/* with TCP Fast Open the child exists already, and counts this too */
 	tp = get(sk, __sk_common.skc_state) == TCP_LISTEN ? 0 : tcp_sock_of(sk);
-	total = tp ? grown(remember(sk), get(tp, total_retrans), 1) : 1;
+	total = tp ? grown(memory, get(tp, total_retrans), 1) : 1;
 	ADD(count->skipped_segs, total ? total - 1 : 0);
 	read_tuple(&tuple, &req->__req_common);
-	if (!passes_socket(filter, &tuple, sk) || !passes_cause(filter, &cause)) {
+	if (!passes_socket(filter, &tuple, sk)) {
 		keep_back(count, 1);
 		return 0;
 	}
 	cause.ts_ns = bpf_ktime_get_ns();
+	if (is_done(filter, count, &tuple, sk, memory, &cause, 1, 0, false))
+		return 0;
 	record = begin(count, &cause, 1);
 	if (!record)
 		return 0;
@@ -231,7 +244,7 @@ static __always_inline int report_call(void *ctx, const struct sock *sk, const s
 	struct cause cause = {};
 	struct tuple tuple = {};
 
-	if (!count)
+	if (!count || !filter)
 		return 0;
 	read_tuple(&tuple, &sk->__sk_common);
 	if (!passes_socket(filter, &tuple, sk)) {
@@ -241,7 +254,9 @@ static __always_inline int report_call(void *ctx, const struct sock *sk, const s
 	cause.ts_ns = bpf_ktime_get_ns();
 	cause.reason = reason_of((const void *)sk, skb, memory, cause.ts_ns);
 	find_stall_before(&cause, skb);
-	record = begin_if(passes_cause(filter, &cause), count, &cause, 0);
+	if (is_done(filter, count, &tuple, sk, memory, &cause, 0, get(skb, len), false))
+		return 0;
+	record = begin(count, &cause, 0);
 	if (!record)
 		return 0;
 	fill_retransmit(&record->event, &tuple, sk, (const void *)sk, skb);
@@ -354,7 +369,8 @@ int BPF_PROG(on_cong_state_set, const struct sock *sk, __u8 ca_state)
 	tp = tcp_sock_of(sk);
 	if (!memory || !tp)
 		return 0;
-	expect(memory, tp, leftmost(number_at(&sk->tcp_rtx_queue.rb_node)));
+	if (!settings.no_stall)
+		expect(memory, tp, leftmost(number_at(&sk->tcp_rtx_queue.rb_node)));
 	memory->reverted = false;
 	if (ca_state == TCP_CA_LOSS)
 		notice_loss(memory, tp);

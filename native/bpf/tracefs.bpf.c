@@ -19,6 +19,8 @@
 #include "filter_rules.h"
 #include "filter.h"
 #include "output.h"
+#include "counting.h"
+#include "limit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -64,6 +66,45 @@ static __always_inline void read_tuple(struct tuple *tuple, const void *ctx,
 	tuple->dport = VALUE(__u16, ctx, at->dport);
 }
 
+/* The token buckets of sockets, by their addresses. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+} buckets SEC(".maps");
+
+static __always_inline bool is_held_back(struct tcpretrans_counters *count, const struct tuple *tuple,
+					 __u64 sk, const struct cause *cause)
+{
+	__u64 *paid_until_ns, never = 0;
+
+	if (!settings.interval_ns)
+		return false;
+	paid_until_ns = bpf_map_lookup_elem(&buckets, &sk);
+	if (!paid_until_ns) {
+		bpf_map_update_elem(&buckets, &sk, &never, BPF_NOEXIST);
+		paid_until_ns = bpf_map_lookup_elem(&buckets, &sk);
+	}
+	if (!paid_until_ns || !is_over_limit(paid_until_ns, cause->ts_ns))
+		return false;
+	limit(count, tuple, 0, 0);
+	return true;
+}
+
+static __always_inline bool is_counted(struct tcpretrans_counters *count, const struct tuple *tuple,
+				       const struct opener *opener, const struct cause *cause, bool failed)
+{
+	__u64 number = cause->reason;
+
+	if (!settings.count_by)
+		return false;
+	if (settings.count_by == TCPRETRANS_COUNT_PID)
+		number = opener ? opener->pid : 0;
+	count_event(count, tuple, number, 0, 0, failed);
+	return true;
+}
+
 static __always_inline const struct opener *opener_of(__u64 sk)
 {
 	return settings.no_owners ? 0 : bpf_map_lookup_elem(&openers, &sk);
@@ -84,20 +125,26 @@ static __always_inline bool passes(const struct tuple *tuple, const struct cause
 {
 	const struct filter *filter = current_filter();
 
-	return passes_tuple(filter, tuple) && passes_cause(filter, cause) &&
+	return filter && passes_tuple(filter, tuple) && passes_cause(filter, cause) &&
 	       passes_pid(filter, opener ? opener->pid : 0);
 }
 
 /* What both tracepoints' records hold. */
 static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_counters *count,
 							    const struct tuple *tuple, __u8 kind,
-							    __u8 reason, __u64 sk)
+							    __u8 reason, __u64 sk, __s32 err)
 {
 	const struct cause cause = { .ts_ns = bpf_ktime_get_ns(), .reason = reason };
 	const struct opener *opener = opener_of(sk);
 	struct tcpretrans_record *record;
 
-	record = begin_if(passes(tuple, &cause, opener), count, &cause, 0);
+	if (!passes(tuple, &cause, opener)) {
+		keep_back(count, 0);
+		return 0;
+	}
+	if (is_counted(count, tuple, opener, &cause, err) || is_held_back(count, tuple, sk, &cause))
+		return 0;
+	record = begin(count, &cause, 0);
 	if (!record)
 		return 0;
 	record->event.kind = kind;
@@ -107,6 +154,7 @@ static __always_inline struct tcpretrans_record *begin_from(struct tcpretrans_co
 	record->event.sport = tuple->sport;
 	record->event.dport = tuple->dport;
 	record->event.state = tuple->state;
+	record->event.err = err;
 	record->event.known |= TCPRETRANS_KNOWN_SENT;
 	fill_opener(&record->event, opener);
 	return record;
@@ -125,10 +173,9 @@ int on_retransmit_skb(void *ctx)
 	record = begin_from(count, &tuple, TCPRETRANS_KIND_SKB,
 			    tuple.state == TCP_SYN_SENT ? TCPRETRANS_REASON_SYN :
 							  TCPRETRANS_REASON_UNKNOWN,
-			    VALUE(__u64, ctx, settings.skb.skaddr));
+			    VALUE(__u64, ctx, settings.skb.skaddr), VALUE(__s32, ctx, settings.skb.err));
 	if (!record)
 		return 0;
-	record->event.err = VALUE(__s32, ctx, settings.skb.err);
 	submit(ctx, count, record, false);
 	return 0;
 }
@@ -144,7 +191,7 @@ int on_retransmit_synack(void *ctx)
 		return 0;
 	read_tuple(&tuple, ctx, &settings.synack);
 	record = begin_from(count, &tuple, TCPRETRANS_KIND_SYNACK, TCPRETRANS_REASON_SYNACK,
-			    VALUE(__u64, ctx, settings.synack.skaddr));
+			    VALUE(__u64, ctx, settings.synack.skaddr), 0);
 	if (!record)
 		return 0;
 	submit(ctx, count, record, false);

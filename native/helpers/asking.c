@@ -153,6 +153,9 @@ int ask_tracefs(struct attempt *attempt)
 	struct notes *notes = &attempt->programs->notes;
 	int err = tracefs_find(attempt->events, sizeof(attempt->events), attempt->why);
 
+	if (attempt->opts->count_by == TCPRETRANS_COUNT_CGROUP)
+		return explain(attempt->why, -EOPNOTSUPP, "the records of tracefs tell no cgroups; count by "
+			       "something else");
 	if (err)
 		return err;
 	err = ask_record(attempt, "tcp/tcp_retransmit_skb", &settings->skb);

@@ -1,8 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "buffer.h"
 
+#include <sys/sysinfo.h>
+#include <unistd.h>
 #include "../libtcpretrans.h"
 #include "../bpf/owner_question.h"
+
+#define FOR_EACH_CPU (2ULL << 20)
+#define LEAST        (4ULL << 20)
+#define MOST         (64ULL << 20)
+#define LEAST_OF_ALL (1ULL << 20)
+#define SHARE        512 /* of the memory, at most one part of so many */
+
+/* Storms grow with the CPUs that make them, and the buffer with them. */
+size_t buffer_default_bytes(bool only_counts)
+{
+	uint64_t wanted = FOR_EACH_CPU * sysconf(_SC_NPROCESSORS_CONF), bytes = LEAST;
+	struct sysinfo info;
+
+	if (only_counts)
+		return sysconf(_SC_PAGESIZE);
+	while (bytes < wanted && bytes < MOST)
+		bytes *= 2;
+	if (sysinfo(&info))
+		return bytes;
+	while (bytes > LEAST_OF_ALL && bytes > (uint64_t)info.totalram * info.mem_unit / SHARE)
+		bytes /= 2;
+	return bytes;
+}
 
 int buffer_open(struct buffer *buffer, bool is_ring, int map_fd, size_t bytes)
 {

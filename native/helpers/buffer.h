@@ -15,6 +15,9 @@ struct buffer {
 	struct perf perf;
 };
 
+/* How big one is when nobody says; `only_counts`: nothing will be written into it. */
+size_t buffer_default_bytes(bool only_counts);
+
 /* Open the buffer behind a map: a ring of exactly `bytes`, or perf buffers of about as much. 0 or
  * -errno. */
 int buffer_open(struct buffer *buffer, bool is_ring, int map_fd, size_t bytes);

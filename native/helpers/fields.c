@@ -15,7 +15,7 @@ const struct tcpretrans_field event_fields[] = {
 	FIELD(reord_seen), FIELD(undo_retrans), FIELD(sport), FIELD(dport), FIELD(family),
 	FIELD(kind), FIELD(state), FIELD(reason), FIELD(tcp_flags), FIELD(ca_state),
 	FIELD(icsk_pending), FIELD(retransmits), FIELD(backoff), FIELD(owner_how),
-	FIELD(owner_shared), FIELD(reserved),
+	FIELD(owner_shared), FIELD(reserved), FIELD(limited_segs),
 };
 
 const size_t event_field_count = sizeof(event_fields) / sizeof(event_fields[0]);

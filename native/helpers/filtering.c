@@ -74,7 +74,7 @@ static int draw_up(const struct filtering *filtering, struct plan *plan)
 	if (!plan->filter || !plan->keys)
 		return -ENOMEM;
 	plan->filter->number = filtering->number + 1;
-	plan->filter->slot = filtering->slot == 1;
+	plan->filter->slot = !filtering->slot;
 	end = conditions_fill(plan->filter, plan->keys, &plan->only, false);
 	conditions_fill(plan->filter, end, &plan->never, true);
 	if (plan->only.n_pids || plan->never.n_pids) {
@@ -131,11 +131,7 @@ static void take_over(struct filtering *filtering, struct plan *plan)
 	filtering->keys = plan->keys;
 	filtering->n_keys = plan->n_keys;
 	plan->keys = NULL;
-	if (!plan->filter) {
-		filtering->slot = 0;
-		return;
-	}
-	filtering->slot = plan->filter->slot + 1;
+	filtering->slot = plan->filter->slot;
 	filtering->number = plan->filter->number;
 	if (!plan->rule)
 		return;
@@ -157,20 +153,19 @@ static int explain_set(const struct explain *why, int err)
 int filtering_set(struct filtering *filtering, const struct tcpretrans_filter *filter,
 		  const struct tcpretrans_capabilities *can, const struct explain *why)
 {
+	static const struct tcpretrans_filter no_conditions;
 	struct plan plan = {};
-	int err = 0;
+	int err;
 
-	if (!filter && !filtering->slot)
+	if (!filter && !filtering->number)
 		return 0;
-	if (filter) {
-		err = check(filtering, filter, can, &plan, why);
-		if (err)
-			return err;
-		err = draw_up(filtering, &plan);
-		err = err ?: lay_down(filtering, &plan);
-	}
+	err = check(filtering, filter ? filter : &no_conditions, can, &plan, why);
+	if (err)
+		return err;
+	err = draw_up(filtering, &plan);
+	err = err ?: lay_down(filtering, &plan);
 	if (!err) {
-		err = switch_to(filtering, filter ? plan.filter->slot + 1 : 0);
+		err = switch_to(filtering, plan.filter->slot);
 		if (err)
 			take_out(filtering, plan.keys, plan.n_keys);
 		else

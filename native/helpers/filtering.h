@@ -27,8 +27,8 @@ struct pid_rule {
 struct filtering {
 	const struct bpf_object *object;
 	bool no_owners;
-	uint32_t slot;    /* in use: 1 or 2; 0 = there is no filter */
-	uint32_t number;  /* of the latest filter */
+	uint32_t slot;    /* in use */
+	uint32_t number;  /* of the filter; 0 = there was none yet */
 	struct filter_key *keys; /* of the one in use, in the trie */
 	size_t n_keys;
 	struct pid_rule *rules;  /* the latest first */

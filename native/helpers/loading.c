@@ -4,12 +4,13 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <unistd.h>
+#include "buffer.h"
+#include "counts.h"
 #include "hooks.h"
 #include "rights.h"
 #include "sample.h"
 #include "tracefs.h"
 
-#define DEFAULT_BUFFER_BYTES (4U << 20)
 #define WAKEUP_BYTES         (64U << 10)
 #define LOG_STATS            4 /* BPF_LOG_STATS, include/linux/bpf_verifier.h */
 
@@ -61,6 +62,9 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 			       "this sentence with the output of 'uname -r'", explain_verifier(log));
 	if (err == -EPERM)
 		return explain_forbidden(why, err);
+	if (err == -ENOMEM && attempt->opts->count_by)
+		return explain(why, err, "the kernel has no memory for that many rows of counts; ask for fewer "
+			       "or raise the memory limit");
 	if (err == -ENOMEM)
 		return explain(why, err, "the kernel has no memory for a buffer of %zu bytes; ask for a "
 			       "smaller one or raise the memory limit", attempt->programs->buffer_bytes);
@@ -97,6 +101,8 @@ static bool is_wanted(const struct attempt *attempt, const struct bpf_program *p
 		return false;
 	if (attempt->opts->no_owners && !strcmp(name, "find_holders"))
 		return false;
+	if (attempt->settings.no_reason && attempt->settings.no_stall && !strcmp(name, "on_cong_state_set"))
+		return false;
 	return hook_is_possible(name, attempt->btf, attempt->own_btf, &attempt->programs->notes);
 }
 
@@ -105,7 +111,8 @@ static int size_buffer(struct attempt *attempt)
 	struct programs *programs = attempt->programs;
 	struct bpf_map *ring = bpf_object__find_map_by_name(programs->object, "events");
 
-	programs->buffer_bytes = attempt->opts->ring_bytes ?: DEFAULT_BUFFER_BYTES;
+	programs->buffer_bytes = attempt->opts->ring_bytes ?: buffer_default_bytes(attempt->opts->count_by);
+	programs->can.buffer_bytes = programs->buffer_bytes;
 	attempt->settings.wakeup_bytes = programs->buffer_bytes < 2 * WAKEUP_BYTES ?
 						 programs->buffer_bytes / 2 : WAKEUP_BYTES;
 	return attempt->settings.has_ring ? bpf_map__set_max_entries(ring, programs->buffer_bytes) : 0;
@@ -126,7 +133,10 @@ static void choose_maps(struct attempt *attempt)
 
 	leave_out(attempt, "events", !settings->has_ring);
 	leave_out(attempt, "perf_events", settings->has_ring);
-	leave_out(attempt, "drafts", settings->has_ring);
+	leave_out(attempt, "drafts", settings->has_ring && (!settings->count_by || settings->no_owners));
+	leave_out(attempt, "count_rows", !settings->count_by && !settings->interval_ns);
+	leave_out(attempt, "count_beyond", !settings->count_by && !settings->interval_ns);
+	leave_out(attempt, "buckets", !settings->interval_ns);
 	leave_out(attempt, "calls", attempt->number != TCPRETRANS_ATTACH_KPROBE);
 	leave_out(attempt, "samples", !attempt->opts->btf);
 	leave_out(attempt, "socket_memories", !settings->has_storage);
@@ -142,6 +152,7 @@ static int configure(struct attempt *attempt)
 	struct bpf_program *program;
 	int place = 0, err = size_buffer(attempt);
 
+	err = err ?: counts_prepare(attempt);
 	choose_maps(attempt);
 	err = err ?: bpf_map__set_initial_value(map, &attempt->settings, sizeof(attempt->settings));
 	bpf_object__for_each_program(program, object) {

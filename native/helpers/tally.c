@@ -25,6 +25,7 @@ static void put(struct tcpretrans_netns *rows, int n, int place, const struct ne
 		.events = sum->events, .segs = sum->segs,
 		.failed_segs = sum->failed_segs, .lost_segs = sum->lost_segs,
 		.filtered_segs = sum->filtered_segs, .skipped_segs = sum->skipped_segs,
+		.limited_segs = sum->limited_segs,
 	};
 }
 
@@ -110,6 +111,8 @@ int tally_all(const struct programs *programs, struct tcpretrans_stats *stats)
 	stats->filtered = sum.filtered;
 	stats->filtered_segs = sum.filtered_segs;
 	stats->skipped_segs = sum.skipped_segs;
+	stats->limited = sum.limited;
+	stats->limited_segs = sum.limited_segs;
 	free(tally.each);
 	return err;
 }

@@ -10,6 +10,7 @@ Needs root (or CAP_BPF and CAP_PERFMON) and libtcpretrans.so beside this package
 """
 
 from .capabilities import Capabilities
+from .counts import Count, Counts
 from .errors import (
     ClosedError, FilterError, LibraryError, OutputClosed, OutputError, PermissionDenied,
     RetransError, UnsupportedKernel, UsageError,
@@ -23,7 +24,7 @@ from .tracer import Tracer
 __version__ = "0.1.0"
 
 __all__ = [
-    "Capabilities", "ClosedError", "Event", "Filter", "FilterError", "Ledger", "LedgerRow",
+    "Capabilities", "ClosedError", "Count", "Counts", "Event", "Filter", "FilterError", "Ledger", "LedgerRow",
     "LibraryError", "OutputClosed", "OutputError",
     "PermissionDenied", "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
     "__version__",

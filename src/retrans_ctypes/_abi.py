@@ -13,7 +13,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 from .errors import LibraryError, from_errno
 from .stats import Stats
 
-ABI_VERSION = 1
+ABI_VERSION = 2
+NO_RATE = (1 << 32) - 1
 
 
 class Handle(c_void_p):
@@ -84,6 +85,12 @@ class Options(Structure):
         ("buffer", c_uint32),
         ("btf", c_char_p),
         ("filter", POINTER(NativeFilter)),
+        ("rate", c_uint32),
+        ("burst", c_uint32),
+        ("count_by", c_uint32),
+        ("count_rows", c_uint32),
+        ("prefix4", c_uint32),
+        ("prefix6", c_uint32),
     ]
 
 
@@ -95,6 +102,7 @@ class NativeCapabilities(Structure):
         ("buffer", c_uint32),
         ("can", c_uint64),
         ("known", c_uint64),
+        ("buffer_bytes", c_uint64),
     ]
 
 
@@ -117,6 +125,24 @@ class NativeNetns(Structure):
         ("lost_segs", c_uint64),
         ("filtered_segs", c_uint64),
         ("skipped_segs", c_uint64),
+        ("limited_segs", c_uint64),
+    ]
+
+
+class NativeCount(Structure):
+    """struct tcpretrans_count"""
+
+    _fields_ = [
+        ("events", c_uint64),
+        ("segs", c_uint64),
+        ("bytes", c_uint64),
+        ("number", c_uint64),
+        ("saddr", c_uint8 * 16),
+        ("daddr", c_uint8 * 16),
+        ("sport", c_uint16),
+        ("dport", c_uint16),
+        ("family", c_uint8),
+        ("reserved", c_uint8 * 3),
     ]
 
 
@@ -216,6 +242,10 @@ FUNCTIONS: Dict[str, Function] = {
     "tcpretrans_netns": Function(
         "int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)",
         c_int, [Handle, POINTER(NativeNetns), c_int], _negative_fails),
+    "tcpretrans_counts": Function(
+        "int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,"
+        " struct tcpretrans_count *beyond)",
+        c_int, [Handle, POINTER(NativeCount), c_int, POINTER(NativeCount)], _negative_fails),
     # Many namespaces cannot be visited; its caller tells which and why.
     "tcpretrans_kernel_segs": Function(
         "int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs,"

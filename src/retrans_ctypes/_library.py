@@ -12,14 +12,16 @@ from ctypes import (
     string_at,
 )
 from mmap import PAGESIZE
-from typing import Any, Callable, Dict, Generator, List, Optional
+from typing import Any, Callable, Dict, Generator, List, Optional, Tuple
 
 from . import _elf, _unpack
 from ._abi import (
-    ABI_VERSION, WITHOUT_FAILED, WITHOUT_LABELS, EventCallback, Handle, NativeCapabilities,
-    NativeConditions, NativeFilter, NativeNetns, NativePrefix, NativeStats, NdjsonHandle, Options, Text, bind,
+    ABI_VERSION, NO_RATE, WITHOUT_FAILED, WITHOUT_LABELS, EventCallback, Handle, NativeCapabilities,
+    NativeConditions, NativeCount, NativeFilter, NativeNetns, NativePrefix, NativeStats, NdjsonHandle, Options,
+    Text, bind,
 )
 from .capabilities import Capabilities, capabilities
+from .counts import NativeRow
 from .errors import ClosedError, LibraryError, RetransError, from_errno
 from .event import Event
 from .filters import Filter, Network
@@ -73,14 +75,16 @@ class Library:
 
     def open(
         self, filter: Optional[Filter] = None, ring_bytes: int = 0, owners: bool = True, attach: int = 0,
-        buffer: int = 0, btf: Optional[bytes] = None,
+        buffer: int = 0, btf: Optional[bytes] = None, rate: Optional[int] = 0, burst: int = 0,
+        count_by: int = 0, count_rows: int = 0, prefix4: int = 0, prefix6: int = 0,
     ) -> "NativeTracer":
-        """Load and attach the BPF programs."""
+        """Load and attach the BPF programs. ``rate``: None is no limit."""
         sentence = create_string_buffer(1024)
         options = Options(
             size=sizeof(Options), error=addressof(sentence), error_size=sizeof(sentence),
             ring_bytes=ring_bytes, no_owners=not owners, attach=attach, buffer=buffer, btf=btf,
-            filter=_native_filter(filter))
+            filter=_native_filter(filter), rate=NO_RATE if rate is None else rate, burst=burst,
+            count_by=count_by, count_rows=count_rows, prefix4=prefix4, prefix6=prefix6)
         handle = Handle()
         try:
             result = self._native.tcpretrans_open(byref(options), byref(handle))
@@ -185,7 +189,7 @@ class NativeTracer:
         self._native.tcpretrans_capabilities(handle, byref(native), sizeof(native))
         notes = self._native.tcpretrans_notes(handle) or b""
         return capabilities(native.attach, native.buffer, native.can, native.known,
-                            notes.decode("utf-8", "replace"))
+                            notes.decode("utf-8", "replace"), native.buffer_bytes)
 
     def set_filter(self, filter: Optional[Filter]) -> None:
         """None: all events. What fails changes nothing."""
@@ -217,6 +221,16 @@ class NativeTracer:
             if there <= room:
                 return [NetnsCount(*(getattr(row, name) for name in NetnsCount._fields))
                         for row in rows[:there]]
+            room = there
+
+    def counts(self) -> Tuple[List[NativeRow], NativeRow]:
+        """What was counted in the kernel, and what of it has no row."""
+        room, beyond = 0, NativeCount()
+        while True:  # until no row was added between the two calls
+            rows = (NativeCount * room)()
+            there = self._native.tcpretrans_counts(self._open_handle(), rows, room, byref(beyond))
+            if there <= room:
+                return [_native_row(row) for row in rows[:there]], _native_row(beyond)
             room = there
 
     def fileno(self) -> int:
@@ -290,6 +304,11 @@ _NOT_DROPPED = {
     errno.EBUSY: "this process has other threads, which would keep their rights; do it before they start",
     errno.ENOTRECOVERABLE: "the kernel would let it become root again",
 }
+
+
+def _native_row(row: NativeCount) -> NativeRow:
+    return NativeRow(row.events, row.segs, row.bytes, row.number, bytes(row.saddr), bytes(row.daddr),
+                     row.sport, row.dport, row.family)
 
 
 def _native_filter(filter: Optional[Filter]) -> Any:

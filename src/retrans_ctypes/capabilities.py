@@ -45,6 +45,9 @@ class Capabilities(NamedTuple):
     notes: Tuple[str, ...]
     """Why it is not more: sentences that begin with what they are about and a colon."""
 
+    buffer_bytes: int
+    """Size of the ring buffer, or of all perf buffers together."""
+
     @property
     def complete(self) -> bool:
         """Nothing is missing. (A note about the ring buffer tells of costs only.)"""
@@ -71,9 +74,11 @@ class Capabilities(NamedTuple):
         return dict(self._asdict(), missing=list(self.missing), notes=list(self.notes))
 
 
-def capabilities(attach: int, buffer: int, can: int, known: int, notes: str) -> Capabilities:
+def capabilities(
+    attach: int, buffer: int, can: int, known: int, notes: str, buffer_bytes: int = 0,
+) -> Capabilities:
     """From the library's numbers."""
     able = {name: bool(can >> bit & 1) for bit, name in enumerate(CAN)}
     missing = tuple(field.name for field in Event.FIELDS if field.bit and not known & field.bit)
     return Capabilities(attach=ATTACH[attach], buffer=BUFFERS[buffer], missing=missing,
-                        notes=tuple(notes.splitlines()), **able)
+                        notes=tuple(notes.splitlines()), buffer_bytes=buffer_bytes, **able)

@@ -221,7 +221,10 @@ class Event(PackedRecord):
         " socket no more (`opener`)", "tcpretrans_event.h")
     owner_shared = optional(
         "B", KNOWN_SHARED, "", "1: other live processes hold the socket too", "files_struct")
-    reserved = padding(5)
+    reserved = padding(1)
+    limited_segs = optional(
+        "I", KNOWN_SEGS, "segments", "Segments this socket sent before, which the rate limit kept back",
+        "tcp_sock.total_retrans")
 
     @property
     def failed(self) -> bool:

@@ -31,7 +31,7 @@ class LedgerRow(NamedTuple):
     failed: int
     """Counted by the kernel although sending them failed."""
     limited: int
-    """Kept back by a rate limit. There is none yet, so 0."""
+    """In events that the rate limit kept back."""
     lost: int
     """Of events for which the ring buffer had no room, or for which the kernel skipped our program;
     before Linux 6.17 also failed transmissions, which have no event there (TCPRetransFail)."""
@@ -157,7 +157,7 @@ class Bookkeeper:
         after = {netns: None if counted[netns] > 1 and reading and not reading.cookie else reading
                  for netns, reading in after.items()}  # whose of those with this number?
         rows = [self._row(count, before, after) for count in counts]
-        rows += [self._row(NetnsCount(0, netns, 0, 0, 0, 0, 0, 0, 0), before, after)
+        rows += [self._row(NetnsCount(0, netns, 0, 0, 0, 0, 0, 0, 0, 0), before, after)
                  for netns in after if netns not in counted]
         return Ledger(tuple(sorted(
             (row for row in rows if row.kernel != 0 or row.accounted), key=lambda row: row.netns or 0)))
@@ -165,7 +165,7 @@ class Bookkeeper:
     def _row(self, count: NetnsCount, before: Optional[Readings], after: Readings) -> LedgerRow:
         row = LedgerRow(
             netns=count.netns, kernel=None, delivered=count.segs, filtered=count.filtered_segs,
-            failed=count.failed_segs, limited=0, lost=count.lost_segs + count.skipped_segs,
+            failed=count.failed_segs, limited=count.limited_segs, lost=count.lost_segs + count.skipped_segs,
             unexplained=None, uncertainty=None)
         most = self._grown(count, after, self._before_attach)
         if most is None:

@@ -28,6 +28,10 @@ class Stats(NamedTuple):
     """Segments that the kernel counted although it could not send them."""
     skipped_segs: int
     """Segments for which the kernel did not call the programs."""
+    limited: int
+    """Events that the rate limit kept back."""
+    limited_segs: int
+    """Segments in the events that the rate limit kept back."""
 
 
 class NetnsCount(NamedTuple):
@@ -42,3 +46,4 @@ class NetnsCount(NamedTuple):
     lost_segs: int
     filtered_segs: int
     skipped_segs: int
+    limited_segs: int

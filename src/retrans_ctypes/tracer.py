@@ -13,6 +13,7 @@ from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Sized,
 
 from . import _library
 from .capabilities import ATTACH, BUFFERS
+from .counts import COUNT_BY, PREFIX4, PREFIX6, Counts, counts
 from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
@@ -53,11 +54,20 @@ class Tracer:
     All methods may be called from any thread; ``stop()`` from signal handlers too. A tracer is for
     the process that made it: a fork()ed child can only close() its copy, which ends nothing here.
 
-    ``filter``: which events to see, default all; set_filter() changes it. ``ring_bytes``: size of the kernel's buffer, a
-    power of two and whole pages; 0 is the library's default (4 MiB). ``owners``: find out which
+    ``filter``: which events to see, default all; set_filter() changes it. ``ring_bytes``: size of the
+    kernel's buffer, a power of two and whole pages; 0 is the library's default: 2 MiB for each CPU, but
+    4 to 64 MiB and no more than 1/512 of the memory. ``owners``: find out which
     process each event belongs to, for which an event may come up to 20 ms later. ``attach`` and
     ``buffer``: one of capabilities.ATTACH and BUFFERS; 'auto' takes the best that works here. ``btf``:
     path of a BTF file that describes this very kernel, where it gives no BTF itself.
+
+    ``rate``: events a second that each socket may have, ``burst``: that many at once. 0 is the
+    library's default (10,000, and twice the rate), None no limit. What it keeps back is counted:
+    ``Stats.limited``, ``Event.limited_segs``, counts(). The SYN-ACKs of a listener have one limit together.
+
+    ``count_by``: one of counts.COUNT_BY; then there are no events, and counts() has what the kernel
+    counted. ``count_rows``: how many rows are kept apart; 0 is 65,536. ``prefix4``, ``prefix6``: bits
+    of the prefixes of 'prefix', IPv4 and IPv6.
 
     Raises PermissionDenied, UnsupportedKernel, UsageError or LibraryError.
     """
@@ -65,6 +75,8 @@ class Tracer:
     def __init__(
         self, *, filter: Optional[Filter] = None, ring_bytes: int = 0,
         owners: bool = True, attach: str = "auto", buffer: str = "auto", btf: Optional[str] = None,
+        rate: Optional[int] = 0, burst: int = 0, count_by: str = "none", count_rows: int = 0,
+        prefix4: int = PREFIX4, prefix6: int = PREFIX6,
         _native_library: Optional["_library.Library"] = None,
     ) -> None:
         self._native: Optional[_library.NativeTracer] = None
@@ -81,12 +93,21 @@ class Tracer:
         self._life = threading.RLock()
         if not 0 <= ring_bytes < 1 << 32:
             raise UsageError("ring_bytes must be below 4 GiB, not %r" % (ring_bytes,))
+        for name, number, least in (
+                ("rate", rate or 0, 0), ("burst", burst, 0), ("count_rows", count_rows, 0),
+                ("prefix4", prefix4, 1), ("prefix6", prefix6, 1)):
+            if not least <= number < (1 << 32) - 1:
+                raise UsageError("%s must be a number from %d on, not %r" % (name, least, number))
         library = _native_library or _library.load()
         self._books = Bookkeeper(KernelCounters(library.kernel_segs).read)
         native = library.open(
             filter=filter or None, ring_bytes=ring_bytes, owners=owners,
             attach=_number("attach", attach, ATTACH), buffer=_number("buffer", buffer, BUFFERS),
-            btf=None if btf is None else _path(btf))
+            btf=None if btf is None else _path(btf), rate=rate, burst=burst,
+            count_by=_number("count_by", count_by, COUNT_BY), count_rows=count_rows, prefix4=prefix4,
+            prefix6=prefix6)
+        self._count_by = "flow" if count_by == "none" else count_by
+        self._prefixes = (prefix4, prefix6)
         self._counters = KernelCounters(native.kernel_segs)
         self._native = native
         self.capabilities = native.capabilities()
@@ -280,6 +301,19 @@ class Tracer:
         """Counts since the start. Raises ClosedError after close()."""
         with self._lock:
             return self._open_native().stats()
+
+    def counts(self) -> Counts:
+        """What the kernel counted since the start, by what ``count_by`` says.
+
+        Exact after stop(); before, rows are read while they grow. All rows and ``beyond`` come to what
+        stats() tells of events that did not fail. Without ``count_by`` it is what the rate limit kept
+        back, by flow, failed attempts included; a listener's SYN-ACKs have a remote of zeros there.
+        Raises ClosedError after close().
+        """
+        with self._lock:
+            rows, beyond = self._open_native().counts()
+        return counts(self._count_by, rows, beyond, *self._prefixes, segs=self.capabilities.ledger,
+                      bytes_known="len" not in self.capabilities.missing)
 
     def ledger(self) -> Ledger:
         """The kernel's RetransSegs against what was seen, for each network namespace.

@@ -72,7 +72,7 @@ def test_check_compares_header_and_map(tmp_path: Any) -> None:
 def test_archive_links_beside_another_static_libbpf(tmp_path: Any) -> None:
     """Both archives define all of libbpf and libelf; one visible name twice would not link."""
     program = compile_program(tmp_path, BESIDE, "-I", NATIVE, ARCHIVE, "-l:libbpf.a", "-lelf", "-lz")
-    assert "0.1.0 abi 1 beside libbpf v1." in run([program])
+    assert "0.1.0 abi 2 beside libbpf v1." in run([program])
     names = run(["nm", "--extern-only", "--defined-only", program])
     assert " bpf_object__open" in names
 
@@ -101,7 +101,7 @@ def test_installed_library_is_usable(tmp_path: Any, installed: str) -> None:
     program = compile_program(tmp_path, source, *flags)
     assert dynamic("NEEDED", program)[0] == "libtcpretrans.so.1"
     environment["LD_LIBRARY_PATH"] = os.path.join(installed, "usr/lib")
-    assert run([program], env=environment) == "0.1.0 abi 1\n"
+    assert run([program], env=environment) == "0.1.0 abi 2\n"
 
 
 def test_installed_files(installed: str) -> None:

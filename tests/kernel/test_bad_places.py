@@ -142,8 +142,8 @@ def test_library_of_another_architecture(tree: str) -> None:
 
 def test_library_of_another_abi(tree: str) -> None:
     whole = good_library()
-    assert b"0.1.0 abi 1\0" in whole
-    damage(tree, whole.replace(b"0.1.0 abi 1\0", b"0.1.0 abi 9\0"))
+    assert b"0.1.0 abi 2\0" in whole
+    damage(tree, whole.replace(b"0.1.0 abi 2\0", b"0.1.0 abi 9\0"))
     code, _, err = run_copy(tree)
     assert code == LIBRARY
     commands.one_sentence(err, "ABI", "9", "1")

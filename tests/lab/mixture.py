@@ -24,7 +24,8 @@ class Mixture:
         self.flow, _ = stack.enter_context(connected(lab, V4))
         self.door = stack.enter_context(listener(lab, V4))
         self.data, self.shut = self.flow.getpeername()[1], self.door.getsockname()[1]
-        self.pid, self.knocking = os.getpid(), self.knocker.pid
+        self.ports = set(range(BASE, BASE + 4)) | {self.data, self.shut}
+        self.knocking = self.knocker.pid
 
     def run(self) -> None:
         """SYNs to the dead, by IPv4, IPv6, mapped (as UID), and out of a cgroup; a handshake of which the
@@ -50,9 +51,8 @@ class Mixture:
 
     def mine(self, events: List[Any]) -> List[Any]:
         """Also where no namespace is known."""
-        ports = set(range(BASE, BASE + 4)) | {self.data, self.shut}
         spaces = (None, self.lab.client.inode, self.lab.server.inode)
-        return [event for event in events if ports & {event.sport, event.dport} and event.netns in spaces]
+        return [event for event in events if self.ports & {event.sport, event.dport} and event.netns in spaces]
 
 
 def told(events: List[Any]) -> "Counter[Any]":

@@ -8,11 +8,13 @@ import errno
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager
 from typing import Iterator, List, Tuple
 
 from .link import V4, Ends, Lab
 from .netns import Namespace
+from .tcp_info import tcp_info
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -90,6 +92,14 @@ def swallow(source: socket.socket) -> None:
             pass
     except OSError:
         pass  # reset by its peer: the flow is over
+
+
+def wait_acknowledged(flow: socket.socket) -> None:
+    """Until all that was sent has arrived."""
+    deadline = time.monotonic() + 20
+    while tcp_info(flow)["unacked"] or tcp_info(flow)["notsent_bytes"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def send_bulk(lab: Lab, ends: Ends, total: int, seconds: float = 20.0) -> None:

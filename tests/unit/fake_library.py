@@ -2,9 +2,10 @@
 import collections
 import errno
 import os
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 from retrans_ctypes.capabilities import CAN, Capabilities, capabilities
+from retrans_ctypes.counts import NativeRow
 from retrans_ctypes.event import Event
 from retrans_ctypes.kernel_counters import Reading
 from retrans_ctypes.stats import NetnsCount, Stats
@@ -75,6 +76,10 @@ class FakeNative:
     def netns_counts(self) -> List[NetnsCount]:
         assert not self.closed
         return []
+
+    def counts(self) -> Tuple[List[NativeRow], NativeRow]:
+        assert not self.closed
+        return [NativeRow(1, 2, 3, 0, bytes(16), bytes(16), 80, 443, 4)], NativeRow(4, 5, 6, 0, b"", b"", 0, 0, 0)
 
     def kernel_segs(self, netns_fd: int) -> Reading:
         assert not self.closed

@@ -14,7 +14,7 @@
 #include "helpers/ndjson.c"
 
 #ifndef STUB_VERSION
-#define STUB_VERSION "0.1.0 abi 1"
+#define STUB_VERSION "0.1.0 abi 2"
 #endif
 #ifndef STUB_SHIFT
 #define STUB_SHIFT 0
@@ -128,6 +128,7 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 	struct tcpretrans_stats made = {
 		.events = 11, .segs = 12, .failed = 13, .lost = 14, .lost_segs = 15, .filtered = 16,
 		.filtered_segs = 17, .missed = 18, .drained = 19, .failed_segs = 20, .skipped_segs = 21,
+		.limited = 22, .limited_segs = 23,
 	};
 
 	if (size != sizeof(made))
@@ -143,6 +144,22 @@ int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, i
 	return 2;
 }
 
+/* Three rows; their bytes, their number and what is beyond them echo the options. */
+int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
+		      struct tcpretrans_count *beyond)
+{
+	for (int i = 0; i < n && i < 3; i++)
+		rows[i] = (struct tcpretrans_count){
+			.events = 1 + i, .segs = 10 + i, .bytes = tracer->opts.rate, .number = tracer->opts.count_by,
+			.saddr = { 10, 0, 0, 1 }, .daddr = { 10, 0, i, 2 }, .sport = 80, .dport = 443, .family = 4,
+		};
+	*beyond = (struct tcpretrans_count){
+		.events = tracer->opts.burst, .segs = tracer->opts.count_rows,
+		.bytes = 1000 * tracer->opts.prefix4 + tracer->opts.prefix6,
+	};
+	return 3;
+}
+
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
 	return -EPERM;
@@ -154,7 +171,7 @@ int tcpretrans_capabilities(const struct tcpretrans *tracer, struct tcpretrans_c
 	if (size != sizeof(*capabilities))
 		return -EINVAL;
 	*capabilities = (struct tcpretrans_capabilities){
-		.attach = tracer->opts.attach, .buffer = tracer->opts.buffer,
+		.attach = tracer->opts.attach, .buffer = tracer->opts.buffer, .buffer_bytes = tracer->opts.ring_bytes,
 		.can = TCPRETRANS_CAN_LEDGER | TCPRETRANS_CAN_COOKIE, .known = (1ULL << 63) - 1 - TCPRETRANS_KNOWN_STALL,
 	};
 	return 0;

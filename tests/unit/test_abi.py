@@ -25,6 +25,7 @@ CTYPES: Dict[str, Any] = {
     "struct tcpretrans_ndjson *": _abi.NdjsonHandle,
     "struct tcpretrans_ndjson **": ctypes.POINTER(_abi.NdjsonHandle),
     "struct tcpretrans_text *": ctypes.POINTER(_abi.Text),
+    "struct tcpretrans_count *": ctypes.POINTER(_abi.NativeCount),
     "uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "uint64_t *": ctypes.POINTER(ctypes.c_uint64),
     "size_t *": ctypes.POINTER(ctypes.c_size_t), "char *": ctypes.c_char_p, "void": None,
     "tcpretrans_callback": _abi.EventCallback,
@@ -130,7 +131,7 @@ def test_a_good_library(stub: Callable[..., str], use_library: Callable[[str], N
     from retrans_ctypes import Filter
 
     use_library(stub())
-    assert Tracer.library_version() == "0.1.0 abi 1, " + stub()
+    assert Tracer.library_version() == "0.1.0 abi 2, " + stub()
     with Tracer(filter=Filter(family=6), ring_bytes=4096) as tracer:
         events = tracer.poll()
         tracer.set_filter(Filter(family=4))
@@ -141,7 +142,7 @@ def test_a_good_library(stub: Callable[..., str], use_library: Callable[[str], N
         assert (event.netns, event.uid, event.local, event.remote, event.kind, event.reason, event.state) == (
             6, None, "10.0.0.1:1234", "10.0.0.2:80", "synack", "synack", "SYN_RECV")
         assert event.err == -105 and event.failed
-        assert tracer.stats() == Stats(*range(11, 22))
+        assert tracer.stats() == Stats(*range(11, 24))
         os.fstat(tracer.fileno())
 
 
@@ -156,7 +157,7 @@ def refused(path: str, use_library: Callable[[str], None]) -> str:
 
 
 @pytest.mark.parametrize("macros, words", [
-    ({"STUB_VERSION": '"0.2.0 abi 2"'}, ["abi 2", "needs abi 1"]),
+    ({"STUB_VERSION": '"0.2.0 abi 3"'}, ["abi 3", "needs abi 2"]),
     ({"STUB_VERSION": '"nonsense"'}, ["nonsense"]),
     ({"STUB_SHIFT": "4"}, ["'netns'", "at 132 there", "at 128 here"]),
     ({"STUB_NO_CLOSE": "1"}, ["tcpretrans_close"]),
@@ -174,7 +175,7 @@ def test_fields_missing_on_either_side(stub: Callable[..., str], use_library: Ca
     monkeypatch.setattr(_library, "_loaded", {})
     assert "only this package has the field 'new'" in refused(stub(), use_library)
     monkeypatch.setattr(_library.Event, "places", lambda: iter(places[:-1]))
-    assert "only the library has the field 'reserved'" in refused(stub(), use_library)
+    assert "only the library has the field 'limited_segs'" in refused(stub(), use_library)
 
 
 def test_open_says_what_the_library_says(stub: Callable[..., str], use_library: Callable[[str], None]) -> None:

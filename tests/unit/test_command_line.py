@@ -40,9 +40,11 @@ def test_default_command_is_trace(run: Run) -> None:
         assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end",
                             "TIME     PID     COMM            LADDR:LPORT          T> RADDR:RPORT          "
                             "STATE        REASON        STALL(ms) USER       NETNS           WORKLOAD"]
-        summary, ledger = done.err
+        storms, summary, ledger = done.err
+        assert storms == ("rate-limited (--rate): 10.0.0.1:80 -> 10.0.2.2:443 12 segments; 10.0.0.1:80 -> 10.0.1.2:443"
+                          " 11 segments; 10.0.0.1:80 -> 10.0.0.2:443 10 segments")
         assert summary == (
-            "11 events, 12 segments, 13 failed, 16 filtered, 21 segments skipped by the kernel, 18 missed, 14 lost (15 segments):"
+            "11 events, 12 segments, 13 failed, 16 filtered, 22 rate-limited, 21 segments skipped by the kernel, 18 missed, 14 lost (15 segments):"
             " the ring buffer was full")
         # the stub's own two; before them stands what this machine's namespaces sent again meanwhile
         assert re.match(r"ledger: (.*; )?kernel counter unreadable in \d+ namespaces, with 10 segments$", ledger)
@@ -50,7 +52,7 @@ def test_default_command_is_trace(run: Run) -> None:
 
 def test_verbose_names_the_library_and_shows_failed_attempts(run: Run, stub: Callable[..., str]) -> None:
     done = run("-v", "--duration", "0.1")
-    assert done.err[0].startswith("libtcpretrans 0.1.0 abi 1, %s, attached by " % stub())
+    assert done.err[0].startswith("libtcpretrans 0.1.0 abi 2, %s, attached by " % stub())
     assert len(done.out) == 2 + 3
     assert all("10.0.0.1:1234        !> 10.0.0.2:80" in line and "ENOBUFS" in line for line in done.out[2:])
 
@@ -158,7 +160,7 @@ def test_exit_codes_of_all_errors_are_explained() -> None:
 
 def test_version(run: Run, stub: Callable[..., str]) -> None:
     assert run("--version").out == [
-        "retrans_ctypes " + __version__, "libtcpretrans 0.1.0 abi 1, " + stub()]
+        "retrans_ctypes " + __version__, "libtcpretrans 0.1.0 abi 2, " + stub()]
     without = run("--version", library="/nowhere/lib.so")
     assert without.code == 0
     assert without.out[0] == "retrans_ctypes " + __version__ and "/nowhere/lib.so is not there" in without.out[1]
@@ -178,8 +180,8 @@ def test_refusals(run: Run, stub: Callable[..., str], macros: Dict[str, str], co
 
 
 @pytest.mark.parametrize("shell, code, lines", [
-    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 2),
-    ('exec "$@" >/dev/full', 6, 3), ('exec "$@" 2>/dev/full', 0, 0),
+    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 3),
+    ('exec "$@" >/dev/full', 6, 4), ('exec "$@" 2>/dev/full', 0, 0),
 ])
 def test_closed_and_full_outputs(run: Run, shell: str, code: int, lines: int) -> None:
     done = run("--duration", "0.1", shell=shell)

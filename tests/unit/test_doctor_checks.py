@@ -273,7 +273,7 @@ def test_the_library(stub: Callable[..., str], use_library: Callable[[str], None
     path = stub()
     use_library(path)
     found = library()
-    assert found[:4] == (path, "0.1.0 abi 1", None, os.uname().machine)
+    assert found[:4] == (path, "0.1.0 abi 2", None, os.uname().machine)
     assert found.bytes == os.path.getsize(path) and len(found.sha256 or "") == 64
 
 

@@ -43,7 +43,7 @@ def rights(*missing: str) -> Rights:
 
 
 GOOD = Facts(
-    library=Library("/lib.so", "0.1.0 abi 1", None, "x86_64", 1, "ab" * 32, False), attempts=tries(able(), tp_btf=able()),
+    library=Library("/lib.so", "0.1.0 abi 2", None, "x86_64", 1, "ab" * 32, False), attempts=tries(able(), tp_btf=able()),
     btf=Btf("/sys/kernel/btf/vmlinux", False, 1, None), rights=rights(),
     surroundings=Surroundings(None, (), None, True, None, 90, 0), cgroups=Cgroups("v2", "socket"))
 

@@ -19,7 +19,7 @@ BIT_OF = {
         "delivered", "mss", "undo_retrans", "ca_state", "icsk_pending", "retransmits", "backoff"],
     6: ["bytes_sent", "bytes_retrans", "dsack_dups", "reord_seen"],
     7: ["rto_us"], 8: ["stall_us"], 9: ["owner_pid"], 10: ["owner_shared"],
-    11: ["srtt_us", "rttvar_us"], 12: ["err"], 13: ["segs", "skipped_segs"],
+    11: ["srtt_us", "rttvar_us"], 12: ["err"], 13: ["segs", "skipped_segs", "limited_segs"],
 }
 OPTIONAL = {name: bit for bit, names in BIT_OF.items() for name in names}
 OPTIONAL_TEXT = {"ca_name": 5, "owner_comm": 9}

@@ -39,13 +39,13 @@ def quiet(start: int, end: int) -> Any:
 
 
 def test_everything_in_its_place() -> None:
-    ledger = ended(quiet(100, 121), count(
-        segs=10, filtered_segs=5, failed_segs=3, lost_segs=2, skipped_segs=1))
+    ledger = ended(quiet(100, 125), count(
+        segs=10, filtered_segs=5, failed_segs=3, limited_segs=4, lost_segs=2, skipped_segs=1))
     row, = ledger.rows
-    assert row == (HERE, 21, 10, 5, 3, 0, 3, 0, 0)
-    assert row.exact and ledger.total.exact and ledger.total.kernel == 21
+    assert row == (HERE, 25, 10, 5, 3, 4, 3, 0, 0)
+    assert row.exact and ledger.total.exact and ledger.total.kernel == 25
     assert ledger.sentence() == (
-        "ledger: kernel 21 = delivered 10 + filtered 5 + failed 3 + rate-limited 0 + lost 3 + unexplained 0")
+        "ledger: kernel 25 = delivered 10 + filtered 5 + failed 3 + rate-limited 4 + lost 3 + unexplained 0")
 
 
 def test_a_cookie_that_is_not_known_is_no_other_one() -> None:

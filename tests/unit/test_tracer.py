@@ -12,6 +12,9 @@ from retrans_ctypes.stats import Stats
 
 SOON = 1.0
 
+# Options that have nothing to do with events, as they are when nobody says otherwise.
+COUNTING = {"rate": 0, "burst": 0, "count_by": 0, "count_rows": 0, "prefix4": 24, "prefix6": 64}
+
 
 def ports(events: Any) -> Any:
     return [event.sport for event in events]
@@ -31,11 +34,12 @@ def test_options_reach_the_library(fake: FakeLibrary) -> None:
     with Tracer(filter=Filter(family=6), ring_bytes=8192, attach="raw_tp", buffer="ring", btf="/some/btf", _native_library=fake):  # type: ignore[arg-type]
         pass
     assert fake.opened == [{"filter": Filter(family=6), "ring_bytes": 8192, "owners": True, "attach": 2, "buffer": 1,
-                            "btf": b"/some/btf"}]
+                            "btf": b"/some/btf", **COUNTING}]
 
 
 def test_default_options_are_zero(fake: FakeLibrary, tracer: Tracer) -> None:
-    assert fake.opened == [{"filter": None, "ring_bytes": 0, "owners": True, "attach": 0, "buffer": 0, "btf": None}]
+    assert fake.opened == [{"filter": None, "ring_bytes": 0, "owners": True, "attach": 0, "buffer": 0, "btf": None,
+                            **COUNTING}]
 
 
 @pytest.mark.parametrize("ring_bytes", [-1, 1 << 32])

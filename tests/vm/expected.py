@@ -9,7 +9,7 @@ Offers = Dict[str, bool]
 
 # Fields by what they are read from.
 SENT = frozenset(["err"])
-SEGMENTS = frozenset(["segs", "skipped_segs"])
+SEGMENTS = frozenset(["segs", "skipped_segs", "limited_segs"])
 HEADER = frozenset("netns cgroup_id uid seq end_seq len tcp_flags".split())
 SOCKET = frozenset("""
     snd_una total_retrans mark ifindex bytes_sent bytes_retrans bytes_acked ca_name rto_us

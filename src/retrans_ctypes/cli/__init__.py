@@ -4,11 +4,12 @@ import os
 from typing import Callable, Dict, List
 
 from ..errors import OutputError, RetransError
-from . import demo, doctor, trace
+from . import count, demo, doctor, trace
 from .follow import tell
 
 COMMANDS: Dict[str, Callable[[List[str]], int]] = {
     "trace": trace.main,
+    "count": count.main,
     "demo": demo.main,
     "doctor": doctor.main,
 }

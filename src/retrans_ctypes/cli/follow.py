@@ -2,10 +2,12 @@
 
 import sys
 import time
-from typing import Callable, Optional
+from typing import Any, Callable, Dict, Optional, Sequence
 
+from ..counts import Counts
 from ..event import Event
 from ..sinks import Sink
+from ..sinks.counts import amount, remainder
 from ..sinks.output import Output
 from ..stats import Stats
 from ..tracer import Tracer
@@ -43,6 +45,43 @@ def end(tracer: Tracer) -> None:
         tracer.poll(0)
 
 
+def introduce(tracer: Tracer, verbose: bool, kept: Sequence[str]) -> None:
+    """What there is to say before the first event. ``kept``: capabilities that could not be dropped."""
+    able = tracer.capabilities
+    if not verbose:
+        if not able.ledger:
+            tell("attached by %s: less is known here than elsewhere; -v tells what, and doctor why"
+                 % able.attach)
+        return
+    tell("libtcpretrans %s, %s" % (tracer.library_version(), able.sentence()))
+    for note in able.notes:
+        tell(note)
+    for capability in kept:
+        tell("%s is kept: this kernel refuses every bpf() call without it" % capability)
+    tell("the %s buffer has %d KiB" % (able.buffer, able.buffer_bytes >> 10))
+
+
+def account_for(tracer: Tracer) -> Dict[str, Any]:
+    """Tell what was seen and what became of the rest; returns the ledger, ready for JSON."""
+    stats = tracer.stats()
+    tell(summary(stats, tracer.capabilities.ledger))
+    if not tracer.capabilities.ledger:
+        why = tracer.capabilities.why("ledger")
+        tell("no ledger: " + why)
+        return {"type": "ledger", "total": None, "namespaces": [], "why": why}
+    ledger = tracer.ledger()
+    tell(ledger.sentence())
+    return ledger.to_dict()
+
+
+def storms(counts: Counts) -> str:
+    """Which flows the rate limit kept something back of: the largest three, and what the others come to."""
+    shown, others = counts.top(3)
+    told = ["%s -> %s %s" % (row.key[0], row.key[1], amount(row.events, row.segs)) for row in shown]
+    rest = remainder(counts.by, others, counts.beyond, len(counts.rows))
+    return "rate-limited (--rate): " + "; ".join(told + [rest] if rest else told)
+
+
 def summary(stats: Stats, segments: bool = True) -> str:
     """The last line: what was seen, and what was not. ``segments``: whether they are counted."""
     lost = "%d lost" % stats.lost
@@ -52,6 +91,8 @@ def summary(stats: Stats, segments: bool = True) -> str:
              lost]
     if segments:
         parts.insert(1, "%d segments" % stats.segs)
+    if stats.limited:
+        parts.insert(-1, "%d rate-limited" % stats.limited)
     if stats.skipped_segs and segments:
         parts.insert(-1, "%d segments skipped by the kernel" % stats.skipped_segs)
     if stats.missed:

@@ -3,9 +3,11 @@
 import argparse
 import math
 import os
+import re
 import sys
-from typing import Any, Dict, NoReturn, Optional
+from typing import Any, Callable, Dict, NoReturn, Optional
 
+from ..capabilities import ATTACH, BUFFERS
 from ..errors import UsageError
 from ..sinks.output import Output
 from .exits import EXIT_CODES, epilog
@@ -63,3 +65,45 @@ def seconds(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError("'%s' is not a number of seconds above 0" % text)
     return value
+
+
+def above(least: int) -> Callable[[str], int]:
+    """An argparse type: a whole number above ``least``, of 32 bits."""
+    def whole(text: str) -> int:
+        if not text.isdigit() or not least < int(text) < (1 << 32) - 1:
+            raise argparse.ArgumentTypeError(
+                "'%s' is not a whole number above %d (and below 2^32)" % (text, least))
+        return int(text)
+    return whole
+
+
+def rate(text: str) -> Optional[int]:
+    """An argparse type: events a second, or 'none' for no limit."""
+    return None if text == "none" else above(0)(text)
+
+
+def size(text: str) -> int:
+    """An argparse type: bytes, such as 16M."""
+    match = re.match(r"([0-9]{1,12})([KMG]?)$", text)
+    bytes_ = int(match.group(1)) << {"": 0, "K": 10, "M": 20, "G": 30}[match.group(2)] if match else 0
+    if not 0 < bytes_ < 1 << 32:
+        raise argparse.ArgumentTypeError(
+            "'%s' is not a size below 4G; write it as 16M or 512K" % text)
+    return bytes_
+
+
+def add_user(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--user", metavar="NAME",
+                        help="drop all rights once attached, and be this user (or UID:GID)")
+
+
+def add_ways(parser: argparse.ArgumentParser) -> Any:
+    """How to trace; returns the group, for what else belongs there."""
+    way = parser.add_argument_group("ways of tracing", "by default the best that works here")
+    way.add_argument("--attach", choices=list(ATTACH.values()), default="auto",
+                     help="how to attach; 'doctor' tells what works here and why")
+    way.add_argument("--buffer", choices=list(BUFFERS.values()), default="auto",
+                     help="how events come from the kernel")
+    way.add_argument("--btf", metavar="FILE", help="type information of this very kernel, where it"
+                                                   " gives none itself")
+    return way

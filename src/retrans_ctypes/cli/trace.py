@@ -4,7 +4,6 @@ import argparse
 from typing import Callable, List, Optional
 
 from .. import __version__
-from ..capabilities import ATTACH, BUFFERS
 from ..clock import WallClock
 from ..errors import LibraryError, UsageError
 from ..event import Event
@@ -21,8 +20,10 @@ from ..sinks.text import BANNER, TextSink
 from ..tracer import Tracer
 from ..workload import Lookups
 from .filter_options import add_filter_options, chosen_filter
-from .follow import end, follow, summary, tell
-from .options import Parser, say, seconds, terminal_width
+from .follow import account_for, end, follow, introduce, storms, tell
+from .options import (
+    Parser, above, add_user, add_ways, rate, say, seconds, size, terminal_width,
+)
 from .signals import StopSignals
 
 
@@ -38,20 +39,11 @@ def main(arguments: List[str]) -> int:
     output = Output()
     shown = shown_columns(options, terminal_width())
     with lookups_for(options, shown) as lookups, StopSignals() as signals, Tracer(
-            filter=chosen, attach=options.attach, buffer=options.buffer,
-            btf=options.btf) as tracer:
+            filter=chosen, attach=options.attach, buffer=options.buffer, btf=options.btf,
+            ring_bytes=options.ring_size, rate=options.rate, burst=options.burst) as tracer:
         signals.stop_with(tracer.stop)
         kept = () if become is None else tracer.drop_rights(*become)
-        if options.verbose:
-            tell("libtcpretrans %s, %s" % (
-                tracer.library_version(), tracer.capabilities.sentence()))
-            for note in tracer.capabilities.notes:
-                tell(note)
-            for capability in kept:
-                tell("%s is kept: this kernel refuses every bpf() call without it" % capability)
-        elif not tracer.capabilities.ledger:
-            tell("attached by %s: less is known here than elsewhere; -v tells what, and doctor why"
-                 % tracer.capabilities.attach)
+        introduce(tracer, options.verbose, kept)
         if options.json:
             tell(BANNER)
         try:
@@ -59,14 +51,11 @@ def main(arguments: List[str]) -> int:
             follow(tracer, sink, output, wanted(options), options.duration)
         finally:
             end(tracer)
-            tell(summary(tracer.stats(), tracer.capabilities.ledger))
-            ledger = tracer.ledger() if tracer.capabilities.ledger else None
-            tell(ledger.sentence() if ledger else
-                 "no ledger: " + tracer.capabilities.why("ledger"))
+            if tracer.stats().limited:
+                tell(storms(tracer.counts()))
+            ledger = account_for(tracer)
         if options.json:
-            output.line(encode(ledger.to_dict() if ledger else {
-                "type": "ledger", "total": None, "namespaces": [],
-                "why": tracer.capabilities.why("ledger")}))
+            output.line(encode(ledger))
             output.flush()
     return 0
 
@@ -123,15 +112,15 @@ def make_sink(
 
 def parser() -> argparse.ArgumentParser:
     result = Parser("[trace]", "Trace every TCP retransmission of this host.\n\n"
-                               "Other commands: 'demo' makes some retransmits to look at; 'doctor' tells\n"
-                               "whether one can trace here, how well, and what would make it better.")
+                               "Other commands: 'count' counts them in the kernel; 'demo' makes some\n"
+                               "retransmits to look at; 'doctor' tells whether one can trace here, how\n"
+                               "well, and what would make it better.")
     result.add_argument("-s", "--sequence", action="store_true", help="show sequence numbers")
     result.add_argument("-c", "--count", action="store_true",
                         help="count for each flow, and print the counts at the end")
     result.add_argument("-l", "--lossprobe", action="store_true",
                         help="mark tail loss probes with L")
-    result.add_argument("--user", metavar="NAME",
-                        help="drop all rights once attached, and be this user (or UID:GID)")
+    add_user(result)
     look = result.add_mutually_exclusive_group()
     look.add_argument("-o", "--columns", metavar="LIST",
                       help="columns to show, such as time,pid,comm,raddr; 'help' lists all")
@@ -142,12 +131,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("-v", "--verbose", action="store_true",
                         help="show attempts that failed too, marked with !")
     add_filter_options(result)
-    way = result.add_argument_group("ways of tracing", "by default the best that works here")
-    way.add_argument("--attach", choices=list(ATTACH.values()), default="auto",
-                     help="how to attach; 'doctor' tells what works here and why")
-    way.add_argument("--buffer", choices=list(BUFFERS.values()), default="auto",
-                     help="how events come from the kernel")
-    way.add_argument("--btf", metavar="FILE", help="type information of this very kernel, where it"
-                                                   " gives none itself")
+    way = add_ways(result)
+    way.add_argument("--ring-size", type=size, default=0, metavar="SIZE",
+                     help="buffer in the kernel, such as 16M, a power of two (2M for each CPU, 4M to 64M)")
+    way.add_argument("--rate", type=rate, default=0, metavar="N|none",
+                     help="events a second that each socket may have (10000), the rest is counted")
+    way.add_argument("--burst", type=above(0), default=0, metavar="N",
+                     help="events that each socket may have at once (twice the rate)")
     result.add_argument("--version", action="store_true", help="show versions and end")
     return result

@@ -1,0 +1,113 @@
+"""``count``: retransmits counted in the kernel, by what is asked for."""
+
+import argparse
+import math
+import time
+from typing import List, Optional
+
+from ..clock import WallClock
+from ..counts import COUNT_BY, PREFIX4, PREFIX6
+from ..errors import UsageError
+from ..rights import account
+from ..sinks.counts import CountSink, Naming, NdjsonCounts, TextCounts
+from ..sinks.ndjson import encode
+from ..sinks.output import Output
+from ..sinks.text import BANNER
+from ..tracer import Tracer
+from ..workload.numbers import cgroup_paths, commands
+from .filter_options import add_filter_options, chosen_filter
+from .follow import account_for, end, introduce, tell
+from .options import Parser, above, add_user, add_ways, seconds
+from .signals import StopSignals
+
+_TICK = 0.2  # seconds between looks at the clock and at the output's reader
+_TOP = 20
+_NAMINGS = {"pid": Naming("comm", commands), "cgroup": Naming("cgroup", cgroup_paths)}
+
+
+def main(arguments: List[str]) -> int:
+    options = parser().parse_args(arguments)
+    check(options)
+    chosen = chosen_filter(options)
+    become = None if options.user is None else account(options.user)
+    output = Output()
+    with StopSignals() as signals, Tracer(
+            filter=chosen, attach=options.attach, buffer=options.buffer,
+            btf=options.btf, count_by=options.by, count_rows=options.rows or 0, prefix4=options.prefix4,
+            prefix6=options.prefix6) as tracer:
+        signals.stop_with(tracer.stop)
+        kept = () if become is None else tracer.drop_rights(*become)
+        introduce(tracer, options.verbose, kept)
+        tell(BANNER)
+        sink = make_sink(options, output)
+        try:
+            watch(tracer, sink, output, options.interval, options.duration)
+            end(tracer)
+            sink.show(tracer.counts())
+        finally:
+            end(tracer)
+            ledger = account_for(tracer)
+        if options.json:
+            output.line(encode(ledger))
+            output.flush()
+    return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """What the parser cannot tell."""
+    if options.json and options.top is not None:
+        raise UsageError("--top chooses the rows of the table; --json has all rows, so leave it out")
+    if options.by != "prefix" and (options.prefix4, options.prefix6) != (PREFIX4, PREFIX6):
+        raise UsageError("--prefix4 and --prefix6 are for '--by prefix'; leave them out, or count by that")
+    if options.prefix4 > 32 or options.prefix6 > 128:
+        raise UsageError("a prefix has up to 32 bits (--prefix4) or 128 (--prefix6), not %d and %d" % (
+            options.prefix4, options.prefix6))
+
+
+def watch(
+    tracer: Tracer, sink: CountSink, output: Output, interval: Optional[float],
+    duration: Optional[float],
+) -> None:
+    """Show the counts every ``interval`` seconds, until the tracer is stopped or ``duration`` is over."""
+    begun = time.monotonic()
+    ends = begun + duration if duration else math.inf
+    shows = begun + interval if interval else math.inf
+    while not tracer.ended:
+        now = time.monotonic()
+        if now >= ends:
+            tracer.stop()
+        elif now >= shows:
+            sink.show(tracer.counts())
+            while shows <= now:
+                shows += interval or math.inf
+        tracer.poll(max(0, min(_TICK, ends - now, shows - now)))
+        output.check_reader()
+
+
+def make_sink(options: argparse.Namespace, output: Output) -> CountSink:
+    if options.json:
+        return NdjsonCounts(output, WallClock(), _NAMINGS)
+    return TextCounts(output, WallClock(), _NAMINGS, options.top or _TOP, options.interval is not None)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser("count", "Count retransmits in the kernel and show the largest counts at the end, which is\n"
+                             "cheaper than tracing each. What is not shown is in the last line.")
+    result.add_argument("--by", choices=[name for name in COUNT_BY.values() if name != "none"],
+                        default="flow", help="what to count by (flow)")
+    result.add_argument("--top", type=above(0), metavar="N", help="rows to show (%d)" % _TOP)
+    result.add_argument("--rows", type=above(0), metavar="N",
+                        help="rows that the kernel keeps apart (65,536)")
+    result.add_argument("--prefix4", type=above(0), default=PREFIX4, metavar="BITS",
+                        help="length of IPv4 prefixes (%d)" % PREFIX4)
+    result.add_argument("--prefix6", type=above(0), default=PREFIX6, metavar="BITS",
+                        help="length of IPv6 prefixes (%d)" % PREFIX6)
+    result.add_argument("--interval", type=seconds, metavar="SECONDS",
+                        help="show the counts so far that often")
+    result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
+    result.add_argument("--json", action="store_true", help="all rows, one JSON object a line (NDJSON)")
+    add_user(result)
+    result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_filter_options(result)
+    add_ways(result)
+    return result
