@@ -10,7 +10,7 @@ from ..counts import COUNT_BY, PREFIX4, PREFIX6
 from ..errors import UsageError
 from ..rights import account
 from ..sinks.counts import CountSink, Naming, NdjsonCounts, TextCounts
-from ..sinks.ndjson import encode
+from ..ndjson import encode
 from ..sinks.output import Output
 from ..sinks.text import BANNER
 from ..tracer import Tracer

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tu
 
 from ..clock import WallClock
 from ..counts import Count, Counts, Sum
-from .ndjson import encode
+from ..ndjson import encode
 from .output import Output
 from .printable import printable
 
