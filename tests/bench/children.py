@@ -17,7 +17,8 @@ BCC_COLUMNS = TRACEPOINT + ''' {
 	printf("%-8d %14s:%-6d %14s:%-6d %6d\\n", pid, ntop(args->saddr), args->sport,
 	       ntop(args->daddr), args->dport, args->state);
 }'''
-COUNT_BY_FLOW = TRACEPOINT + " { @[args->saddr, args->sport, args->daddr, args->dport] = count(); }"
+COUNT_BY_FLOW = (TRACEPOINT + " { @[ntop(args->saddr), args->sport, ntop(args->daddr), args->dport]"
+                 " = count(); }")
 
 
 C = TypeVar("C", bound="Child")

@@ -9,7 +9,7 @@ def main() -> int:
     if not counts.is_comparable():
         print("limits: they are for {} only".format(counts.MACHINE), file=sys.stderr)
         return 1
-    found = counts.measured()
+    found = {"linux": counts.series(), "limits": counts.measured()}
     with open(counts.LIMITS, "w", encoding="utf-8") as file:
         json.dump(found, file, indent=1, sort_keys=True)
         file.write("\n")

@@ -75,8 +75,18 @@ def excesses(found: Dict[str, float], limits: Dict[str, float], tolerance: float
 
 def read_limits() -> Dict[str, Dict[str, float]]:
     with open(LIMITS, encoding="utf-8") as file:
-        limits: Dict[str, Dict[str, float]] = json.load(file)
+        limits: Dict[str, Dict[str, float]] = json.load(file)["limits"]
     return limits
+
+
+def limits_series() -> str:
+    """Of which kernels the limits of BPF programs are."""
+    with open(LIMITS, encoding="utf-8") as file:
+        return str(json.load(file)["linux"])
+
+
+def series() -> str:
+    return ".".join(os.uname().release.split(".")[:2])
 
 
 def measured() -> Dict[str, Dict[str, float]]:
