@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that what the build needs is on this machine, and install what is missing.
 
-    setup.py GROUP...      groups: build bpf system lab venv portable test vm full
+    setup.py GROUP...      groups: build bpf system lab venv portable test vm bench full
 
 As root, with apt-get or dnf, the missing packages are named and installed. Otherwise, and with
 SETUP=print, the exact command is printed and the build stops.
@@ -59,6 +59,12 @@ def python_has(*modules: str) -> Callable[[], bool]:
     return lambda: all(importlib.util.find_spec(module) for module in modules)
 
 
+def a_python_has_numpy() -> bool:
+    """This Python, or the system's own."""
+    return python_has("numpy")() or subprocess.call(
+        ["/usr/bin/python3", "-c", "import numpy"], stderr=subprocess.DEVNULL) == 0
+
+
 NEEDS = [
     Need("build", "C compiler", lambda: command(shlex.split(os.environ.get("CC", "gcc"))[0])(),
          "gcc", "gcc"),
@@ -76,6 +82,7 @@ NEEDS = [
          "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
     Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
+    Need("test", "valgrind", command("valgrind"), "valgrind", "valgrind"),
     Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
     Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
     Need("vm", "busybox", command("busybox"), "busybox-static", "busybox"),
@@ -84,6 +91,9 @@ NEEDS = [
     Need("vm", "zstd", command("zstd"), "zstd", "zstd"),
     Need("vm", "lz4", command("lz4"), "lz4", "lz4"),
     Need("vm", "xz", command("xz"), "xz-utils", "xz"),
+    Need("bench", "bpftrace", command("bpftrace"), "bpftrace", "bpftrace"),
+    Need("bench", "perf", command("perf"), "linux-perf", "perf"),
+    Need("bench", "numpy", a_python_has_numpy, "python3-numpy", "python3-numpy"),
     Need("full", "emulation of aarch64", command("qemu-aarch64"), "qemu-user", "qemu-user"),
     Need("full", "glibc for aarch64", there("/usr/aarch64-linux-gnu/lib/libc.so.6"),
          "libc6-arm64-cross", "glibc-aarch64-linux-gnu"),
@@ -94,7 +104,7 @@ NEEDS = [
 ]
 
 # A group may bring others.
-IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "full": ["test", "portable", "vm"]}
+IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "bench": ["lab", "bpf"], "full": ["test", "portable", "vm"]}
 
 
 def wanted_groups(names: List[str]) -> List[str]:
