@@ -35,7 +35,8 @@ static __always_inline void count_if(const struct filter *filter, struct tcpretr
 {
 	__u32 pid = 0;
 
-	if (!settings.no_owners && (settings.count_by == TCPRETRANS_COUNT_PID || has_conditions(filter, FILTER_PID)))
+	if (!settings.no_owners &&
+	    (settings.count_by == TCPRETRANS_COUNT_PID || has_conditions(filter, FILTER_PID)))
 		pid = owner_of(sk, cause->ts_ns);
 	if (passes_pid(filter, pid))
 		count_event(count, tuple, number_of(sk, cause, pid), segs, bytes, failed);

@@ -153,8 +153,8 @@ static int read_batches(struct reading *reading)
 
 	do {
 		count = BATCH;
-		err = bpf_map_lookup_batch(reading->map_fd, from, &place, reading->keys, reading->values, &count,
-					   NULL);
+		err = bpf_map_lookup_batch(reading->map_fd, from, &place, reading->keys, reading->values,
+					   &count, NULL);
 		if (err && err != -ENOENT)
 			return err;
 		take(reading, count);

@@ -119,7 +119,8 @@ def _list(name: str, given: Any, convert: Callable[[Any], Any], commas: bool = T
     except TypeError:
         raise FilterError("%s cannot be %r" % (name, given))
     if not members:
-        raise FilterError("the list of %s is empty, so that nothing could pass; leave it out, or name one" % name)
+        raise FilterError(
+            "the list of %s is empty, so that nothing could pass; leave it out, or name one" % name)
     return tuple(dict.fromkeys(
         convert(one.strip() if isinstance(one, str) else one) for one in members))
 
