@@ -189,6 +189,11 @@ def test_an_interval_makes_tables(run: Run) -> None:  # noqa: F811
     assert done.code == 0 and sum("SEGMENTS" in line for line in done.out) >= 3
 
 
+def test_an_interval_shorter_than_a_clock_tells_ends_too(run: Run) -> None:  # noqa: F811
+    done = run("count", "--interval", "1e-20", "--duration", "0.1")
+    assert done.code == 0 and done.err[-1].startswith("ledger: ")
+
+
 @pytest.mark.parametrize("arguments, word", [
     (["count", "--by", "weekday"], "weekday"), (["count", "--top", "0"], "above 0"),
     (["count", "--top", "3", "--json"], "leave it out"), (["count", "--prefix4", "8"], "--by prefix"),

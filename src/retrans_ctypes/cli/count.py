@@ -76,10 +76,9 @@ def watch(
         now = time.monotonic()
         if now >= ends:
             tracer.stop()
-        elif now >= shows:
+        elif interval and now >= shows:
             sink.show(tracer.counts())
-            while shows <= now:
-                shows += interval or math.inf
+            shows += interval * ((now - shows) // interval + 1)
         tracer.poll(max(0, min(_TICK, ends - now, shows - now)))
         output.check_reader()
 
