@@ -115,6 +115,7 @@ def test_options_that_cannot_be(tmp_path: Any) -> None:
     empty.write_text("# nothing\n")
     for arguments, words in (
             (["--raddr", "@/nowhere"], "/nowhere cannot be read (No such file"),
+            (["--raddr", "@/dev/zero"], "/dev/zero is too long"),
             (["--raddr", "@%s" % tmp_path], "cannot be read"), (["--addr", "@%s" % empty], "list of address is empty"),
             (["--not-min-stall", "1", "--not-min-stall", "2"], "--not-min-stall is given twice"),
             (["--not-state", "x"], "no state 'x'"), (["--port", ""], "'' is no port")):

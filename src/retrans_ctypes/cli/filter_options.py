@@ -1,13 +1,12 @@
 """The options by which commands choose events: the same for all of them."""
 
 import argparse
-import os
 from typing import Any, Dict, List, NamedTuple
 
 from ..errors import FilterError
 from ..filters import Filter
 
-MOST = 16 << 20  # bytes of a file with addresses
+MOST = 16 << 20  # letters of a file with addresses
 _NOT = "not_"
 
 
@@ -83,11 +82,12 @@ def _value(option: _Option, prefix: str, words: List[str]) -> Any:
 def _read(path: str) -> List[str]:
     """One address a line; what follows a # is a comment."""
     try:
-        if os.stat(path).st_size > MOST:
-            raise FilterError("%s is too long for a list of addresses: %d bytes are the most" % (path, MOST))
         with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.partition("#")[0].strip() for line in file]
+            text = file.read(MOST + 1)  # a device may never end
     except OSError as error:
         raise FilterError("the addresses in %s cannot be read (%s): name another file" % (
             path, error.strerror))
+    if len(text) > MOST:
+        raise FilterError("%s is too long for a list of addresses: %d letters are the most" % (path, MOST))
+    lines = [line.partition("#")[0].strip() for line in text.split("\n")]
     return [line for line in lines if line]
