@@ -138,6 +138,7 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 		return explain(&why, -ENOMEM, "out of memory");
 	tracer->counts = known.count_by;
 	tracer->needs = counts_needs_of(known.filter);
+	tracer->needs.owners |= known.count_by == TCPRETRANS_COUNT_PID;
 	tracer->waiter = (struct waiter){ .epoll = -1, .timer = -1, .stop = -1 };
 	err = start(tracer, &known, &why);
 	if (err == -EMFILE || err == -ENFILE) /* at whichever step it was */
@@ -205,6 +206,11 @@ int tcpretrans_capabilities(const struct tcpretrans *tracer,
 	return 0;
 }
 
+const char *tcpretrans_notes(const struct tcpretrans *tracer)
+{
+	return tracer->programs.notes.text;
+}
+
 /* Whether a filter asks for what counting was not made ready for. */
 static bool lacks_ground(const struct counts_needs *ready, const struct tcpretrans_filter *filter)
 {
@@ -225,11 +231,6 @@ int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_fil
 			       "its first filter asks for them; make a new tracer with this one");
 	owners_fetch(&tracer->owners, &tracer->buffer, 0); /* to see which filters nobody asks for any more */
 	return filtering_set(&tracer->programs.filtering, filter, &tracer->programs.can, &why);
-}
-
-const char *tcpretrans_notes(const struct tcpretrans *tracer)
-{
-	return tracer->programs.notes.text;
 }
 
 int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)

@@ -213,16 +213,16 @@ TCPRETRANS_API int tcpretrans_open(const struct tcpretrans_opts *opts, struct tc
 TCPRETRANS_API int tcpretrans_capabilities(const struct tcpretrans *tracer,
 					   struct tcpretrans_capabilities *capabilities, size_t size);
 
-/* Change the filter; NULL = all events. Each event is judged by the filter before or by this one, and
- * once this returns by this one; those already written stay. What fails changes nothing: 0, or -errno with
- * a sentence in `error`: -EINVAL (what cannot be), -EOPNOTSUPP (not known here), -EBUSY (drain first),
- * -ENOMEM ... */
-TCPRETRANS_API int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,
-					 char *error, size_t error_size);
-
 /* Why it is not more: a sentence a line, beginning with what it is about and a colon ("tp_btf: ...",
  * "stall_us: ..."); empty where nothing is missing. Valid until close. */
 TCPRETRANS_API const char *tcpretrans_notes(const struct tcpretrans *tracer);
+
+/* Change the filter; NULL = all events. Each event is judged by the filter before or by this one, and
+ * once this returns by this one; those already written stay. What fails changes nothing: 0, or -errno with
+ * a sentence in `error`: -EINVAL (what cannot be, or what counting was not opened for: reasons, stall
+ * and pids, where opts->filter had none), -EOPNOTSUPP (not known here), -EBUSY (drain first), -ENOMEM ... */
+TCPRETRANS_API int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_filter *filter,
+					 char *error, size_t error_size);
 
 /* Wait at most timeout_ms (-1 = for ever) until there is something to drain: 1 = there is,
  * 0 = time is up, -EINTR = a signal came, -ECANCELED = tcpretrans_stop() was called; by then the

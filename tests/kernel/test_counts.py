@@ -212,6 +212,17 @@ def test_a_filter_that_counting_is_not_ready_for(nothing_left_behind: None) -> N
                 tracer.set_filter(Filter(**condition))
 
 
+def test_who_counts_processes_can_filter_by_them(nothing_left_behind: None) -> None:
+    with Silence() as silence, Tracer(count_by="pid") as tracer:
+        tracer.set_filter(Filter(remote_ports=PORT, never=Filter(pid=os.getpid())))
+        counters = Counters(silence)
+        with connecting(silence, "127.0.0.6", PORT, 20):
+            counters.wait("RetransSegs", 20)
+        ended(tracer)
+        assert os.getpid() not in {row.key[0] for row in tracer.counts().rows}
+        assert tracer.stats().filtered + tracer.stats().skipped_segs >= 20
+
+
 @pytest.mark.parametrize("ends", [V4, V6, MAPPED], ids=["v4", "v6", "mapped"])
 def test_syn_acks_are_counted(lab: Lab, ends: Any) -> None:
     lab.drop(lab.client, "tcp flags & (syn | ack) == (syn | ack)")
