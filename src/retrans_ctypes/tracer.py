@@ -158,7 +158,7 @@ class Tracer:
         self._open_native()
         while True:
             yield from self._batch
-            events = [] if self._native is None else self.poll()
+            events = self._fetch(self._take)
             if not events:
                 return
             self._batch = iter(events)
@@ -188,7 +188,7 @@ class Tracer:
         """Batches of packed events as they happen, until stop() or close(); see poll_batch()."""
         self._open_native()
         while True:
-            batch = memoryview(b"") if self._native is None else self.poll_batch(None, size)
+            batch = self._fetch(lambda: self._take_packed(size))
             if not batch:
                 return
             yield batch
@@ -196,8 +196,12 @@ class Tracer:
     def _poll(self, take: Callable[[], S], timeout: Optional[float]) -> S:
         if timeout is not None and math.isnan(timeout):
             raise UsageError("timeout must be seconds or None, not NaN")
-        deadline = None if timeout is None else time.monotonic() + timeout
         self._open_native()
+        return self._fetch(take, timeout)
+
+    def _fetch(self, take: Callable[[], S], timeout: Optional[float] = None) -> S:
+        """As poll(); but for a tracer that another thread closes this is the end, and no error."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             taken = take()
             if taken or self.ended:
@@ -252,7 +256,8 @@ class Tracer:
         """Let the native library own the loop and call ``callback`` for each event until stop().
 
         What ``callback`` returns is ignored. What it raises ends the loop and is raised here. Other
-        threads may only stop() or close() meanwhile; stats() from there waits until the end.
+        threads may only stop() or close() meanwhile; stats(), set_filter() and the like wait until the
+        end there, and work in ``callback``.
         """
         with self._lock:
             native = self._open_native()
@@ -292,7 +297,8 @@ class Tracer:
 
         The kernel judges each event by the filter before or by the new one; those that it let pass and
         that were not fetched yet still come. Raises UsageError or UnsupportedKernel for a filter that
-        cannot be here, after which the one before still counts, and ClosedError.
+        cannot be here, after which the one before still counts, and ClosedError. With ``count_by``, a
+        filter by reason, stall or pid cannot be unless the first one asked for such.
         """
         with self._lock:
             self._open_native().set_filter(filter or None)
