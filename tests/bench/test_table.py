@@ -8,6 +8,7 @@ from . import table
 from .__main__ import MARKDOWN_BEGIN, MARKDOWN_END, chosen, put_into
 from .row import Figures, Measurement, Result, Row, Target, measure
 from .rows import ALL
+from .rows.following import lines_due
 
 ROW = Row("speed", "how fast", "ns", Target("<=", 0.5), "{events:,.0f} events, {rival[events]:,.0f} there")
 MACHINE = {"CPU": "some, 2 cores"}
@@ -115,3 +116,11 @@ def test_every_row_has_a_name_of_its_own() -> None:
             rows[row.key] = row
     assert len(chosen([])) == len(ALL)
     assert [row.key for row in chosen(["memory"])[0].rows] == ["cpu", "lost", "memory"]
+
+
+@pytest.mark.parametrize("summary, due", [
+    ("90 events, 95 segments, 0 failed, 3 filtered, 0 lost", 90),
+    ("90 events, 95 segments, 20 failed, 0 filtered, 4 rate-limited, 6 lost (7 segments): the ring buffer was full", 80)])
+def test_lines_that_are_due(summary: str, due: int) -> None:
+    """What the tracer says of itself is held against what it printed."""
+    assert lines_due("Tracing\n%s\nledger: kernel 9 = delivered 9 + lost 0\n" % summary) == due

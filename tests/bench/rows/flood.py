@@ -25,9 +25,10 @@ def read_up(fill: Child) -> int:
 class Flood(Measurement):
     """Through the ring of `trace --json`, whose lines go to /dev/null."""
 
-    rows = [Row("flood", "events lost at 1,000,000/s for 10 s, NDJSON to /dev/null", "%", Target("<=", 0, absolute=True),
-                "{reached:,.0f} events/s reached; {written:,.0f} written and read, {failed:,.0f} found the ring "
-                "full")]
+    rows = [Row(
+        "flood", "events lost at 1,000,000/s for 10 s, NDJSON to /dev/null", "%",
+        Target("<=", 0, absolute=True),
+        "{reached:,.0f} events/s reached; {written:,.0f} written and read, {failed:,.0f} found the ring full")]
 
     def ours(self) -> Figures:
         with Ours() as tracer, filler(bpf.ring_of(tracer.pid)) as fill:

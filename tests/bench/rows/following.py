@@ -19,6 +19,13 @@ def events_in(file: IO[bytes]) -> int:
     return sum(b'"type":"event"' in line or b'"type": "printf"' in line for line in file)
 
 
+def lines_due(said: str) -> int:
+    """Of how many events our tracer says that the kernel had them; failed attempts have no line."""
+    summary, = re.findall(r"^\d+ events, .*", said, re.M)
+    of = {what: int(number) for number, what in re.findall(r"(\d+) (events|failed|rate-limited|lost)\b", summary)}
+    return of["events"] - of["failed"] + of.get("rate-limited", 0) + of["lost"]
+
+
 class Following(Measurement):
     """One storm gives three rows."""
 
@@ -56,9 +63,8 @@ class Following(Measurement):
             figures = self.figures(tracer, output)
             assert tracer.process.stderr is not None
             said = tracer.process.stderr.read().decode()
-        events, = (int(number) for number in re.findall(r"^(\d+) events,", said, re.M))
-        lost, = (int(number) for number in re.findall(r" (\d+) lost", said.partition("ledger:")[0]))
-        return dict(figures, lost=100.0 * lost / (events + lost), rate=(events + lost) / SECONDS)
+        events = lines_due(said)
+        return dict(figures, lost=100.0 * (events - figures["printed"]) / events, rate=events / SECONDS)
 
     def rival(self) -> Figures:
         with tempfile.TemporaryFile() as output, bpf.statistics(), \
