@@ -57,6 +57,15 @@ void withheld_add(struct withheld *withheld, const struct tcpretrans_record *rec
 	row->failed += record->event.err != 0;
 }
 
+/* A program that is stopped just behind handing a record over has not counted it yet. */
+static uint64_t take_from(uint64_t *sum, uint64_t part)
+{
+	if (part > *sum)
+		part = *sum;
+	*sum -= part;
+	return part;
+}
+
 void withheld_move(const struct withheld *withheld, const struct netns_key *key,
 		   struct tcpretrans_counters *sum)
 {
@@ -65,11 +74,9 @@ void withheld_move(const struct withheld *withheld, const struct netns_key *key,
 
 		if (key && !is_same(&row->key, key))
 			continue;
-		sum->events -= row->events;
-		sum->segs -= row->segs;
-		sum->failed -= row->failed;
-		sum->filtered += row->events;
-		sum->filtered_segs += row->segs;
+		sum->filtered += take_from(&sum->events, row->events);
+		sum->filtered_segs += take_from(&sum->segs, row->segs);
+		take_from(&sum->failed, row->failed);
 	}
 }
 
