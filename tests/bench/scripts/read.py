@@ -79,17 +79,14 @@ def by_hand(tracer: Tracer) -> Read:
 
 def with_numpy(tracer: Tracer) -> Read:
     import numpy  # by the one row that needs it
+    from retrans_ctypes.arrays import event_dtype
 
     def read() -> int:
         number = 0
         for packed in batches(tracer):
-            number += len(numpy.frombuffer(packed, dtype=dtype))
+            number += len(numpy.frombuffer(packed, dtype=event_dtype()))
         return number
 
-    dtype = numpy.dtype({"names": list(PLACES), "formats": [
-        "S%d" % row.size if row.size > 8 or row.size == 3 else "u%d" % row.size for row in Event.places()
-        if row.name in PLACES], "offsets": [row.offset for row in Event.places() if row.name in PLACES],
-        "itemsize": Event.LAYOUT.size})
     return read
 
 
