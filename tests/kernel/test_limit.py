@@ -15,7 +15,7 @@ from lab.silence import Silence
 from lab.tcp_info import tcp_info
 from lab.traffic import connected, swallow, wait_acknowledged
 from lab.ways import Way, tracing
-from retrans_ctypes import Tracer
+from retrans_ctypes import Filter, Tracer
 
 WAYS = [Way("tp_btf", "ring"), Way("raw_tp", "perf"), Way("tp", "ring")]
 TYPED = WAYS[:2]
@@ -80,7 +80,7 @@ def test_a_storm_is_limited_and_counted_and_a_quiet_flow_is_not(lab: Lab, way: W
 
 
 def test_nothing_is_limited_by_default(lab: Lab) -> None:
-    with inhabited(lab), Tracer() as tracer:
+    with inhabited(lab), Tracer(filter=Filter(netns=lab.client.inode)) as tracer:
         run(lab, Load(V4, loss=100, flows=4, gso=False, seconds=1))
         ended(tracer)
         assert tracer.stats().limited == 0 and tracer.counts().total.events == 0
@@ -128,7 +128,8 @@ def test_syn_acks_have_the_bucket_of_their_listener(lab: Lab, way: Way) -> None:
 
 
 def test_trace_tells_which_flows_storm(lab: Lab, nothing_left_behind: None) -> None:
-    with two_flows(lab) as (loud, quiet), commands.Child(commands.module("--rate", "5", "--burst", "5")) as child:
+    limited = commands.module("--rate", "5", "--burst", "5", "--netns", str(lab.client.inode))
+    with inhabited(lab), two_flows(lab) as (loud, quiet), commands.Child(limited) as child:
         child.wait_tracing()
         storm(lab, loud, quiet, 1.0)
         child.interrupt()
