@@ -152,7 +152,7 @@ struct tcpretrans_stats {
 struct tcpretrans_netns {
 	uint64_t cookie;        /* SO_NETNS_COOKIE, 0 where the kernel has none (before 5.12) */
 	uint32_t netns;         /* inode; given away anew once the namespace is gone.
-				 * 0: all beyond the first 4096 namespaces */
+				 * 0: all that found no room among 4096 */
 	uint32_t reserved;
 	uint64_t events;
 	uint64_t segs;

@@ -24,6 +24,8 @@ struct socket_memory {
 	__u32 limited_segs;      /* kept back by the rate limit since its last event */
 	__u64 waiting_since_ns;  /* when that was last sent; 0 = not known */
 	__u64 paid_until_ns;     /* its token bucket (limit.h) */
+	__u32 netns_place;       /* where its namespace's counters are (tally.h); 0 = not known */
+	__u32 reserved2;
 };
 
 struct {

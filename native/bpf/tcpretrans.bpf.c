@@ -15,6 +15,7 @@
 #include "wakeup.h"
 #include "owner_question.h"
 #include "totals.h"
+#include "socket_memory.h"
 #include "tally.h"
 #include "cause.h"
 #include "tuple.h"
@@ -23,7 +24,6 @@
 #include "output.h"
 #include "counting.h"
 #include "limit.h"
-#include "socket_memory.h"
 #include "accounting.h"
 #include "stall.h"
 #include "reason.h"
@@ -83,9 +83,9 @@ int BPF_PROG(on_retransmit_skb, const struct sock *sk, const struct sk_buff *skb
 {
 	int err = settings.has_err ? (int)ctx[2] : 0;
 	const struct tcp_skb_cb *cb = (const void *)skb->cb;
-	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	const struct tcp_sock *tp = tcp_sock_of(sk);
 	struct socket_memory *memory = remember(sk);
+	struct tcpretrans_counters *count = counters_of(&sk->__sk_common, memory);
 	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct cause cause = {};
@@ -144,9 +144,9 @@ SEC_OF("tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_sock *req)
 {
 	const struct tcp_request_sock *treq = (const void *)req;
-	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
-	struct cause cause = { .reason = TCPRETRANS_REASON_SYNACK };
 	struct socket_memory *memory = remember(sk);
+	struct tcpretrans_counters *count = counters_of(&sk->__sk_common, memory);
+	struct cause cause = { .reason = TCPRETRANS_REASON_SYNACK };
 	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct tcpretrans_event *event;
@@ -188,8 +188,8 @@ int BPF_PROG(on_retransmit_synack, const struct sock *sk, const struct request_s
  * known. The buffer still has its old time. */
 static __always_inline int report_call(void *ctx, const struct sock *sk, const struct sk_buff *skb)
 {
-	struct tcpretrans_counters *count = counters_of(&sk->__sk_common);
 	struct socket_memory *memory = remember(sk);
+	struct tcpretrans_counters *count = counters_of(&sk->__sk_common, memory);
 	const struct filter *filter = current_filter();
 	struct tcpretrans_record *record;
 	struct cause cause = {};
@@ -256,7 +256,7 @@ static __always_inline void count_rest(const struct sock_common *common, __u32 t
 	if (!memory || !memory->looked)
 		return;
 	rest = grown(memory, total, 0);
-	count = rest ? counters_of(common) : 0;
+	count = rest ? counters_of(common, memory) : 0;
 	if (count)
 		ADD(count->skipped_segs, rest);
 }

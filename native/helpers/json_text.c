@@ -7,39 +7,42 @@
 
 #define NS_PER_S 1000000000
 
-static const char pairs[] =
-	"00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-	"49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
-	"9899";
+#define ONE(a, b, c)  { { '0' + a, '0' + b, '0' + c }, a ? 0 : b ? 1 : 2 },
+#define TEN(a, b)     ONE(a, b, 0) ONE(a, b, 1) ONE(a, b, 2) ONE(a, b, 3) ONE(a, b, 4) \
+		      ONE(a, b, 5) ONE(a, b, 6) ONE(a, b, 7) ONE(a, b, 8) ONE(a, b, 9)
+#define HUNDRED(a)    TEN(a, 0) TEN(a, 1) TEN(a, 2) TEN(a, 3) TEN(a, 4) \
+		      TEN(a, 5) TEN(a, 6) TEN(a, 7) TEN(a, 8) TEN(a, 9)
+
+const struct json_triple json_triples[1000] = {
+	HUNDRED(0) HUNDRED(1) HUNDRED(2) HUNDRED(3) HUNDRED(4)
+	HUNDRED(5) HUNDRED(6) HUNDRED(7) HUNDRED(8) HUNDRED(9)
+};
 
 static char *put_pair(char *at, unsigned number)
 {
-	memcpy(at, pairs + 2 * number, 2);
+	memcpy(at, json_triples[number].digits + 1, 2);
 	return at + 2;
 }
 
-char *json_put_number(char *at, uint64_t number)
+static char *put_triple(char *at, unsigned number)
 {
-	char digits[20 + 24], *first = digits + 20;
+	memcpy(at, &json_triples[number], sizeof(*json_triples));
+	return at + 3;
+}
 
-	if (number < 10) {
-		*at = '0' + number;
-		return at + 1;
-	}
-	for (; number >= 10000; number /= 10000) {
-		unsigned four = number % 10000;
+static char *put_six(char *at, unsigned number)
+{
+	return put_triple(put_triple(at, number / 1000), number % 1000);
+}
 
-		first -= 4;
-		put_pair(put_pair(first, four / 100), four % 100);
+char *json_put_long(char *at, uint64_t number)
+{
+	if (number < 1000000) {
+		at = json_put_number(at, (unsigned)number / 1000);
+		return put_triple(at, (unsigned)number % 1000);
 	}
-	for (; number >= 10; number /= 100) {
-		first -= 2;
-		put_pair(first, number % 100);
-	}
-	if (number)
-		*--first = '0' + number;
-	memcpy(at, first, 24); /* of a fixed length, which takes no call */
-	return at + (digits + 20 - first);
+	at = json_put_number(at, number / 1000000);
+	return put_six(at, number % 1000000);
 }
 
 char *json_put_signed(char *at, int32_t number)
@@ -59,6 +62,7 @@ static char *put_code(char *at, unsigned code)
 	return at;
 }
 
+/* One that does not stand for itself. */
 static char *put_letter(char *at, uint32_t letter)
 {
 	static const char shorts[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -69,10 +73,6 @@ static char *put_letter(char *at, uint32_t letter)
 			*at++ = one[1];
 			return at;
 		}
-	if (letter >= ' ' && letter <= '~') {
-		*at++ = letter;
-		return at;
-	}
 	if (letter < 0x10000)
 		return put_code(at, letter);
 	at = put_code(at, 0xd7c0 + (letter >> 10));
@@ -109,21 +109,26 @@ static char *put_raw(char *at, uint8_t byte)
 	return at;
 }
 
+/* What stands for itself. */
+static const bool plain[256] = {
+	[' ' ... '!'] = true, ['"' + 1 ... '\\' - 1] = true, ['\\' + 1 ... '~'] = true,
+};
+
 char *json_put_text(char *at, const char *text, size_t size)
 {
-	const uint8_t *bytes = (const uint8_t *)text;
-	size_t length = strnlen(text, size), took;
+	const uint8_t *bytes = (const uint8_t *)text, *end = bytes + size;
 	uint32_t letter;
+	size_t took;
 
 	*at++ = '"';
-	for (size_t i = 0; i < length; i += took) {
-		took = decode(bytes + i, length - i, &letter);
-		if (took) {
-			at = put_letter(at, letter);
-		} else {
-			at = put_raw(at, bytes[i]);
-			took = 1;
+	while (bytes < end && *bytes) {
+		if (plain[*bytes]) {
+			*at++ = *bytes++;
+			continue;
 		}
+		took = decode(bytes, strnlen((const char *)bytes, end - bytes), &letter);
+		at = took ? put_letter(at, letter) : put_raw(at, *bytes);
+		bytes += took ? took : 1;
 	}
 	*at++ = '"';
 	return at;
@@ -215,7 +220,7 @@ char *json_put_time(struct json_second *second, char *at, uint64_t ts_ns, int64_
 		set_second(second, seconds);
 	memcpy(at, second->text, 19);
 	at[19] = '.';
-	put_pair(put_pair(put_pair(at + 20, micros / 10000), micros / 100 % 100), micros % 100);
+	put_six(at + 20, micros);
 	at[26] = 'Z';
 	return at + 27;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values as Python's json module writes them: plain ASCII. Each function writes at `at` and returns
- * where it ended; up to 24 bytes beyond that may be overwritten.
+ * where it ended; up to 48 bytes beyond that may be overwritten.
  */
 #ifndef JSON_TEXT_H
 #define JSON_TEXT_H
@@ -32,7 +32,29 @@ static inline char *json_put(char *at, const char *text)
 	return at + length;
 }
 
-char *json_put_number(char *at, uint64_t number);
+/* Three digits, of which the first `zeros` are left out where a number begins with them. */
+struct json_triple {
+	char    digits[3];
+	uint8_t zeros;
+};
+
+extern const struct json_triple json_triples[1000]; /* 0 to 999 */
+
+/* For numbers of four digits and more. */
+char *json_put_long(char *at, uint64_t number);
+
+/* Most numbers of an event are small: those take no call. */
+static inline char *json_put_number(char *at, uint64_t number)
+{
+	const struct json_triple *triple;
+
+	if (number >= 1000)
+		return json_put_long(at, number);
+	triple = &json_triples[number];
+	memcpy(at, (const char *)triple + triple->zeros, sizeof(*triple));
+	return at + sizeof(triple->digits) - triple->zeros;
+}
+
 char *json_put_signed(char *at, int32_t number);
 
 /* NUL-terminated bytes, at most `size`, in quotes; what is no UTF-8 shows as \xNN. */

@@ -12,56 +12,28 @@
 #define START    "{\"type\":\"event\",\"time\":\""
 #define LINE_MAX 4096 /* more than any line takes, its label aside, and room to write beyond its end */
 
-enum kind { UINT8 = 1, UINT16 = 2, UINT32 = 4, UINT64 = 8, INT32, ADDRESS, TEXT, KIND, STATE, REASON, HOW };
-
-/* One member of the object. `known`: the bit without which it is null, 0 where it has none. */
-struct member {
-	char     name[24]; /* with all that JSON puts around it */
-	uint8_t  length;
-	uint8_t  kind;
-	uint16_t offset;
-	uint32_t known;
+/* A value's name, in quotes. */
+struct name {
+	char    text[16]; /* of a fixed length, so that copying takes no call */
+	uint8_t length;   /* 0: none */
 };
 
-#define NAMED(f, kind, known) { ",\"" #f "\":", sizeof(",\"" #f "\":") - 1, kind, \
-				offsetof(struct tcpretrans_event, f), known }
-#define NUMBER(f, known) NAMED(f, sizeof(((struct tcpretrans_event *)0)->f), known)
-#define SOCK(f)          NUMBER(f, TCPRETRANS_KNOWN_SOCK)
-#define SNDBUF(f)        NUMBER(f, TCPRETRANS_KNOWN_SNDBUF)
-#define BYTES(f)         NUMBER(f, TCPRETRANS_KNOWN_BYTES)
-
-static const struct member members[] = {
-	NUMBER(ts_ns, 0), NUMBER(cgroup_id, TCPRETRANS_KNOWN_CGROUP_ID),
-	NUMBER(sock_cookie, TCPRETRANS_KNOWN_SOCK_COOKIE), NUMBER(stall_us, TCPRETRANS_KNOWN_STALL),
-	BYTES(bytes_sent), BYTES(bytes_retrans), SOCK(bytes_acked), NAMED(saddr, ADDRESS, 0),
-	NAMED(daddr, ADDRESS, 0), NAMED(ca_name, TEXT, TCPRETRANS_KNOWN_SOCK),
-	NAMED(owner_comm, TEXT, TCPRETRANS_KNOWN_OWNER), NUMBER(netns, TCPRETRANS_KNOWN_NETNS),
-	NUMBER(uid, TCPRETRANS_KNOWN_UID), NUMBER(owner_pid, TCPRETRANS_KNOWN_OWNER), SNDBUF(seq),
-	SNDBUF(end_seq), SOCK(snd_una), SNDBUF(len), NUMBER(segs, TCPRETRANS_KNOWN_SEGS),
-	NUMBER(skipped_segs, TCPRETRANS_KNOWN_SEGS), SOCK(total_retrans),
-	NAMED(err, INT32, TCPRETRANS_KNOWN_SENT), SOCK(mark), SOCK(ifindex),
-	NUMBER(rto_us, TCPRETRANS_KNOWN_JIFFIES), NUMBER(srtt_us, TCPRETRANS_KNOWN_RTT),
-	NUMBER(rttvar_us, TCPRETRANS_KNOWN_RTT), SOCK(snd_cwnd), SOCK(ssthresh), SOCK(packets_out),
-	SOCK(sacked_out), SOCK(lost_out), SOCK(retrans_out), SOCK(delivered), SOCK(mss),
-	BYTES(dsack_dups), BYTES(reord_seen), SOCK(undo_retrans), NUMBER(sport, 0), NUMBER(dport, 0),
-	NUMBER(family, 0), NAMED(kind, KIND, 0), NAMED(state, STATE, 0), NAMED(reason, REASON, 0),
-	SNDBUF(tcp_flags), SOCK(ca_state), SOCK(icsk_pending), SOCK(retransmits), SOCK(backoff),
-	NAMED(owner_how, HOW, 0), NUMBER(owner_shared, TCPRETRANS_KNOWN_SHARED),
-	NUMBER(limited_segs, TCPRETRANS_KNOWN_SEGS),
-};
-
+#define NAME(text) { "\"" text "\"", sizeof("\"" text "\"") - 1 }
 #define COUNT(names) (sizeof(names) / sizeof(*(names)))
 
-static const char *const kinds[] = { "skb", "synack" };
-static const char *const states[] = {
-	NULL, "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE",
-	"CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV",
+static const struct name kinds[] = { NAME("skb"), NAME("synack") };
+static const struct name states[] = {
+	{}, NAME("ESTABLISHED"), NAME("SYN_SENT"), NAME("SYN_RECV"), NAME("FIN_WAIT1"),
+	NAME("FIN_WAIT2"), NAME("TIME_WAIT"), NAME("CLOSE"), NAME("CLOSE_WAIT"), NAME("LAST_ACK"),
+	NAME("LISTEN"), NAME("CLOSING"), NAME("NEW_SYN_RECV"),
 };
-static const char *const reasons[] = {
-	NULL, "rto", "fast", "tlp", "syn", "synack", "loss_recovery", "pmtu",
+static const struct name reasons[] = {
+	{}, NAME("rto"), NAME("fast"), NAME("tlp"), NAME("syn"), NAME("synack"),
+	NAME("loss_recovery"), NAME("pmtu"),
 };
-static const char *const hows[] = {
-	NULL, "waiting", "lock", "last_user", "file", "close", "iterator", "inherited", "opener",
+static const struct name hows[] = {
+	{}, NAME("waiting"), NAME("lock"), NAME("last_user"), NAME("file"), NAME("close"),
+	NAME("iterator"), NAME("inherited"), NAME("opener"),
 };
 
 struct tcpretrans_ndjson {
@@ -92,49 +64,37 @@ int tcpretrans_ndjson_label(struct tcpretrans_ndjson *writer, const struct tcpre
 }
 
 /* A number that stands for a name; one that nobody knows shows as itself, or as not known. */
-static char *put_name(char *at, const char *const *names, size_t count, uint8_t number, bool or_null)
+static char *put_name(char *at, const struct name *names, size_t count, uint8_t number, bool or_null)
 {
-	const char *name = number < count ? names[number] : NULL;
-
-	if (!name && or_null)
+	if (number < count && names[number].length) {
+		memcpy(at, names[number].text, sizeof(names[number].text));
+		return at + names[number].length;
+	}
+	if (or_null)
 		return json_put(at, "null");
 	*at++ = '"';
-	at = name ? json_put(at, name) : json_put_number(at, number);
+	at = json_put_number(at, number);
 	*at++ = '"';
 	return at;
 }
 
-static char *put_value(struct tcpretrans_ndjson *writer, char *at, const struct member *member,
-		       const struct tcpretrans_event *event)
-{
-	const char *field = (const char *)event + member->offset;
-
-	switch ((enum kind)member->kind) {
-	case UINT8:
-		return json_put_number(at, *(const uint8_t *)field);
-	case UINT16:
-		return json_put_number(at, *(const uint16_t *)field);
-	case UINT32:
-		return json_put_number(at, *(const uint32_t *)field);
-	case UINT64:
-		return json_put_number(at, *(const uint64_t *)field);
-	case INT32:
-		return json_put_signed(at, *(const int32_t *)field);
-	case ADDRESS:
-		return json_put_address(&writer->addresses, at, event->family, (const uint8_t *)field);
-	case TEXT:
-		return json_put_text(at, field, 16);
-	case KIND:
-		return put_name(at, kinds, COUNT(kinds), *(const uint8_t *)field, false);
-	case STATE:
-		return put_name(at, states, COUNT(states), *(const uint8_t *)field, false);
-	case REASON:
-		return put_name(at, reasons, COUNT(reasons), *(const uint8_t *)field, true);
-	case HOW:
-		return put_name(at, hows, COUNT(hows), *(const uint8_t *)field, true);
-	}
-	return at;
-}
+/* Members of the object, put where the line ends so far. This is code and no table that a loop reads:
+ * lengths and places are known to the compiler then, and each member has branches of its own. */
+#define MEMBER(f, value) \
+	do { \
+		at = json_put(at, ",\"" #f "\":"); \
+		at = (value); \
+	} while (0)
+#define IF_KNOWN(bit, value) (event->known & TCPRETRANS_KNOWN_##bit ? (value) : json_put(at, "null"))
+#define NUMBER(f)         MEMBER(f, json_put_number(at, event->f))
+#define NULLABLE(f, bit)  MEMBER(f, IF_KNOWN(bit, json_put_number(at, event->f)))
+#define SOCK(f)           NULLABLE(f, SOCK)
+#define SNDBUF(f)         NULLABLE(f, SNDBUF)
+#define BYTES(f)          NULLABLE(f, BYTES)
+#define SIGNED(f, bit)    MEMBER(f, IF_KNOWN(bit, json_put_signed(at, event->f)))
+#define TEXT(f, bit)      MEMBER(f, IF_KNOWN(bit, json_put_text(at, event->f, sizeof(event->f))))
+#define ADDRESS(f)        MEMBER(f, json_put_address(&writer->addresses, at, event->family, event->f))
+#define NAMED(f, names, or_null) MEMBER(f, put_name(at, names, COUNT(names), event->f, or_null))
 
 static char *put_event(struct tcpretrans_ndjson *writer, char *at, const struct tcpretrans_event *event,
 		       int64_t wall_offset_ns)
@@ -142,14 +102,19 @@ static char *put_event(struct tcpretrans_ndjson *writer, char *at, const struct 
 	at = json_put(at, START);
 	at = json_put_time(&writer->second, at, event->ts_ns, wall_offset_ns);
 	*at++ = '"';
-	for (const struct member *member = members; member < members + COUNT(members); member++) {
-		memcpy(at, member->name, sizeof(member->name));
-		at += member->length;
-		if (member->known && !(event->known & member->known))
-			at = json_put(at, "null");
-		else
-			at = put_value(writer, at, member, event);
-	}
+	NUMBER(ts_ns); NULLABLE(cgroup_id, CGROUP_ID); NULLABLE(sock_cookie, SOCK_COOKIE);
+	NULLABLE(stall_us, STALL); BYTES(bytes_sent); BYTES(bytes_retrans); SOCK(bytes_acked);
+	ADDRESS(saddr); ADDRESS(daddr); TEXT(ca_name, SOCK); TEXT(owner_comm, OWNER);
+	NULLABLE(netns, NETNS); NULLABLE(uid, UID); NULLABLE(owner_pid, OWNER); SNDBUF(seq);
+	SNDBUF(end_seq); SOCK(snd_una); SNDBUF(len); NULLABLE(segs, SEGS);
+	NULLABLE(skipped_segs, SEGS); SOCK(total_retrans); SIGNED(err, SENT); SOCK(mark);
+	SOCK(ifindex); NULLABLE(rto_us, JIFFIES); NULLABLE(srtt_us, RTT); NULLABLE(rttvar_us, RTT);
+	SOCK(snd_cwnd); SOCK(ssthresh); SOCK(packets_out); SOCK(sacked_out); SOCK(lost_out);
+	SOCK(retrans_out); SOCK(delivered); SOCK(mss); BYTES(dsack_dups); BYTES(reord_seen);
+	SOCK(undo_retrans); NUMBER(sport); NUMBER(dport); NUMBER(family);
+	NAMED(kind, kinds, false); NAMED(state, states, false); NAMED(reason, reasons, true);
+	SNDBUF(tcp_flags); SOCK(ca_state); SOCK(icsk_pending); SOCK(retransmits); SOCK(backoff);
+	NAMED(owner_how, hows, true); NULLABLE(owner_shared, SHARED); NULLABLE(limited_segs, SEGS);
 	return at;
 }
 

@@ -62,21 +62,30 @@ static int add_up(const struct tally *tally, int map_fd, const void *key,
 	return 0;
 }
 
+/* One namespace after the other: `*place` is where its counters are. False: that was the last. */
+static bool next_netns(const struct programs *programs, uint32_t *place, bool first, struct netns_key *key)
+{
+	int map_fd = programs_map_fd(programs, "netns_places");
+
+	return map_fd >= 0 && !bpf_map_get_next_key(map_fd, first ? NULL : place, place) &&
+	       !bpf_map_lookup_elem(map_fd, place, key);
+}
+
 int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n)
 {
 	int map_fd = programs_map_fd(programs, "counters");
-	struct netns_key key = {}, *previous = NULL;
 	struct tcpretrans_counters sum;
 	struct tally tally = {};
+	struct netns_key key;
 	const uint32_t zero = 0;
+	uint32_t place = 0;
 	int found = 0, err = begin(&tally);
 
-	while (!err && map_fd >= 0 && !bpf_map_get_next_key(map_fd, previous, &key)) {
+	while (!err && next_netns(programs, &place, !found, &key)) {
 		memset(&sum, 0, sizeof(sum));
-		err = add_up(&tally, map_fd, &key, &sum);
+		err = add_up(&tally, map_fd, &place, &sum);
 		withheld_move(&programs->withheld, &key, &sum);
 		put(rows, n, found++, &key, &sum);
-		previous = &key;
 	}
 	memset(&sum, 0, sizeof(sum));
 	err = err ?: add_up(&tally, programs_map_fd(programs, "other_netns"), &zero, &sum);
@@ -90,17 +99,16 @@ int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, 
 int tally_all(const struct programs *programs, struct tcpretrans_stats *stats)
 {
 	int map_fd = programs_map_fd(programs, "counters");
-	struct netns_key key = {}, *previous = NULL;
 	struct tcpretrans_counters sum = {};
 	struct tally tally = {};
+	struct netns_key key;
 	const uint32_t zero = 0;
+	uint32_t place = 0;
 	int err = begin(&tally);
 
 	err = err ?: add_up(&tally, programs_map_fd(programs, "other_netns"), &zero, &sum);
-	while (!err && map_fd >= 0 && !bpf_map_get_next_key(map_fd, previous, &key)) {
-		err = add_up(&tally, map_fd, &key, &sum);
-		previous = &key;
-	}
+	for (bool first = true; !err && next_netns(programs, &place, first, &key); first = false)
+		err = add_up(&tally, map_fd, &place, &sum);
 	withheld_move(&programs->withheld, NULL, &sum);
 	stats->events = sum.events;
 	stats->segs = sum.segs;

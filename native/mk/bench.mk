@@ -30,7 +30,8 @@ bench: all $(BENCH_PROGRAMS)
 GUARD := $(OUT)/bench/paths
 FLAGS_guard = $(CC) $(OUR_FLAGS) -no-pie $(CPPFLAGS) $(CFLAGS)
 $(GUARD): ../tests/bench/guard/paths.c $(LIBRARY_A) $(OUT)/flags/guard
-	$(call say,LINK,$@)$(FLAGS_guard) -o $@ $< $(OUT)/obj/helpers/ring.o $(LIBRARY_A)
+	$(call say,LINK,$@)mkdir -p $(@D)
+	$(Q)$(FLAGS_guard) -o $@ $< $(OUT)/obj/helpers/ring.o $(LIBRARY_A)
 
 # Rewrites the limits, after a change that is meant to cost more.
 .PHONY: limits

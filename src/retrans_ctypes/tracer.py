@@ -24,7 +24,7 @@ from .stats import Stats
 
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
 # Python handles it only when its main thread runs again.
-_SLICE = 0.2
+_SLICE = 0.5
 
 BATCH = _library.BATCH
 S = TypeVar("S", bound=Sized)

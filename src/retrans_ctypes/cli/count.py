@@ -20,7 +20,7 @@ from .follow import account_for, end, introduce, tell
 from .options import Parser, above, add_user, add_ways, seconds
 from .signals import StopSignals
 
-_TICK = 0.2  # seconds between looks at the clock and at the output's reader
+_TICK = 0.5  # seconds between looks at the clock and at the output's reader
 _TOP = 20
 _NAMINGS = {"pid": Naming("comm", commands), "cgroup": Naming("cgroup", cgroup_paths)}
 

@@ -12,7 +12,7 @@ from ..sinks.output import Output
 from ..stats import Stats
 from ..tracer import Tracer
 
-_TICK = 0.2  # seconds between looks at the clock and at the output's reader
+_TICK = 0.5  # seconds between looks at the clock and at the output's reader
 
 # Each batch has its price, however small. So after a small one a moment passes before the next look; a
 # ring that fills within it would have given a large one.

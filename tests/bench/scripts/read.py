@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from socket import AF_INET, AF_INET6, inet_ntop
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, BinaryIO, Callable, Dict, Iterator
 
 from bench.bpf import ring_of
 from retrans_ctypes import Tracer
@@ -43,7 +43,7 @@ def batches(tracer: Tracer) -> Iterator[memoryview]:
         packed = tracer.poll_batch(0)
 
 
-def as_events(tracer: Tracer) -> Read:
+def as_events(tracer: Tracer, file: BinaryIO) -> Read:
     def read() -> int:
         number = 0
         events = tracer.poll(0)
@@ -57,7 +57,7 @@ def as_events(tracer: Tracer) -> Read:
     return read
 
 
-def by_hand(tracer: Tracer) -> Read:
+def by_hand(tracer: Tracer, file: BinaryIO) -> Read:
     """As one would without us: unpacked with struct, fields by their number."""
     layout = struct.Struct(Event.LAYOUT.format)
 
@@ -77,7 +77,7 @@ def by_hand(tracer: Tracer) -> Read:
     return read
 
 
-def with_numpy(tracer: Tracer) -> Read:
+def with_numpy(tracer: Tracer, file: BinaryIO) -> Read:
     import numpy  # by the one row that needs it
     from retrans_ctypes.arrays import event_dtype
 
@@ -90,11 +90,9 @@ def with_numpy(tracer: Tracer) -> Read:
     return read
 
 
-def as_ndjson(tracer: Tracer) -> Read:
+def as_ndjson(tracer: Tracer, file: BinaryIO) -> Read:
     """What `trace --json` does with its events."""
-    file = tempfile.TemporaryFile(dir=memory_folder())
-    os.dup2(file.fileno(), 1)
-    sink = NdjsonSink(Output(), WallClock(), Lookups())
+    sink = NdjsonSink(Output(file.fileno()), WallClock(), Lookups())
 
     def read() -> int:
         number = 0
@@ -102,26 +100,22 @@ def as_ndjson(tracer: Tracer) -> Read:
             sink.write_packed(packed)
             number += len(packed) // Event.LAYOUT.size
         sink.flush()
-        file.seek(0)
-        file.truncate()
         return number
 
     return read
 
 
-def with_dumps(tracer: Tracer) -> Read:
+def with_dumps(tracer: Tracer, file: BinaryIO) -> Read:
     """A dict for each event, and json.dumps."""
-    file = tempfile.TemporaryFile("w", dir=memory_folder())
+    text = open(file.fileno(), "w", closefd=False)
 
     def read() -> int:
         number = 0
         for packed in batches(tracer):
             for event in Event.read(packed):
-                file.write(json.dumps(event.to_dict()) + "\n")
+                text.write(json.dumps(event.to_dict()) + "\n")
                 number += 1
-        file.flush()
-        file.seek(0)
-        file.truncate()
+        text.flush()
         return number
 
     return read
@@ -132,20 +126,22 @@ def memory_folder() -> str:
     return "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
 
 
-WAYS: Dict[str, Callable[[Tracer], Read]] = {
+WAYS: Dict[str, Callable[[Tracer, BinaryIO], Read]] = {
     "events": as_events, "by-hand": by_hand, "numpy": with_numpy, "ndjson": as_ndjson, "dumps": with_dumps,
 }
 
 
 def main(way: str) -> None:
-    answers: Any = os.fdopen(os.dup(1), "w", buffering=1)
-    with Tracer() as tracer:
-        read = WAYS[way](tracer)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    with Tracer() as tracer, tempfile.TemporaryFile(dir=memory_folder(), buffering=0) as file:
+        read = WAYS[way](tracer, file)
         answers.write("%d\n" % ring_of(os.getpid()))
         for _ in sys.stdin:
             began = time.process_time()
             number = read()
             answers.write("%d %d\n" % (number, (time.process_time() - began) * 1e9))
+            file.seek(0)  # writing is measured, not taking away what was written
+            file.truncate()
 
 
 if __name__ == "__main__":
