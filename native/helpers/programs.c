@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "ladder.h"
 #include "tally.h"
@@ -140,10 +141,14 @@ void programs_detach_one(struct programs *programs, const char *name)
 	*link = NULL;
 }
 
-/* Programs run within a grace period. */
+/* Programs run within a grace period. Where the kernel has no such call (nohz_full) or a seccomp profile
+ * forbids it, some ten thousand times what a program takes will do. */
 void programs_wait(void)
 {
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	const struct timespec long_enough = { .tv_nsec = 50000000 };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&long_enough, NULL);
 }
 
 /* First those that count what was skipped, or they would take the time between for that. Detaching
