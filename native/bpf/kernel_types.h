@@ -297,6 +297,7 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+	unsigned int next_fd;
 };
 
 struct cpumask {

@@ -329,6 +329,7 @@ static __always_inline void note_current(const struct sock *sk, struct owner_mem
 	if (references(file)) {
 		memory->file = (unsigned long)file;
 		note_process(&memory->user, task, how);
+		guess_fd(&memory->user, task);
 		return;
 	}
 	note_process(&memory->closer, task, TCPRETRANS_OWNER_CLOSE);

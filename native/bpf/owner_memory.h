@@ -1,49 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is remembered of the processes that use a socket. A new connection starts with a copy of its
- * listener's memory. */
+/* What is remembered of the processes that use a socket (struct owner_memory). */
 #ifndef OWNER_MEMORY_H
 #define OWNER_MEMORY_H
 
 #define NO_FD     0xffffffff
 #define FD_CHUNK  16 /* tables of descriptors have whole chunks; the stack has no room for more */
 #define MAX_CHUNKS 16
-
-/* A process, so that no later one can be mistaken for it. */
-struct process {
-	__u64 task;       /* a thread of it; may be gone */
-	__u64 started_ns; /* that thread */
-	__u32 pid;
-	__u32 fd;         /* under which it had the socket, or NO_FD */
-	char comm[16];
-	__u8 how;         /* enum tcpretrans_owner_how, for as long as it holds the socket */
-};
-
-struct owner_memory {
-	__u64 sk;              /* whose memory this is: its own, or the listener's */
-	__u64 file;
-	struct process user;   /* last seen at work, or connecting, or listening */
-	struct process holder; /* found by the last pass over all open files */
-	struct process closer; /* sent the FIN */
-	__u64 pass;            /* which pass that was, */
-	__u64 passed_ns;       /* when, */
-	__u64 references;      /* how many the file had, */
-	__u64 found;           /* and how many of them are descriptors of processes */
-	__u64 asked_ns;        /* when the reader was last asked, */
-	__u64 asked_references; /* and how many the file had then */
-	__u64 decided_ns;      /* when `user` was last found to be the owner */
-	__u64 decided_references;
-	__u8 decided_how;
-	bool several;          /* it found several processes that hold the socket */
-	bool threaded;         /* the one that it found has several threads */
-	bool was_shared;       /* several held it since one was last seen at work on it alone */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct owner_memory);
-} owner_memories SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -57,9 +19,15 @@ static const struct owner_memory empty_owner_memory;
 /* Memory as it is: possibly still the listener's; but without storage nothing is passed on. */
 static __always_inline struct owner_memory *owner_memory_of(const struct sock *sk)
 {
+	struct memories *memories;
+
 	if (!settings.has_storage)
 		return find_or_add(&owner_memories_by_address, (unsigned long)sk, &empty_owner_memory);
-	return bpf_sk_storage_get(&owner_memories, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	memories = memories_of(sk, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!memories)
+		return 0;
+	barrier_var(memories); /* or the compiler adds to the pointer before it looks for 0 */
+	return &memories->owner;
 }
 
 /* At a socket's beginning and end: another one may get its address. */
@@ -106,6 +74,13 @@ static __always_inline const struct task_struct *user_task(void)
 	const struct task_struct *task = (const void *)bpf_get_current_task();
 
 	return peek(task, flags) & PF_KTHREAD ? 0 : task;
+}
+
+/* The socket was mostly the last thing the process opened before: then this is its descriptor. */
+static __always_inline void guess_fd(struct process *process, const struct task_struct *task)
+{
+	if (process->fd == NO_FD)
+		process->fd = peek(peek(task, files), next_fd) - 1;
 }
 
 /* How many descriptors and calls under way refer to a file; 0 = it is being closed. */

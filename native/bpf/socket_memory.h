@@ -28,6 +28,52 @@ struct socket_memory {
 	__u32 reserved2;
 };
 
+/* A process, so that no later one can be mistaken for it. */
+struct process {
+	__u64 task;       /* a thread of it; may be gone */
+	__u64 started_ns; /* that thread */
+	__u32 pid;
+	__u32 fd;         /* under which it had the socket, or may have; or NO_FD */
+	char comm[16];
+	__u8 how;         /* enum tcpretrans_owner_how, for as long as it holds the socket */
+};
+
+struct owner_memory {
+	__u64 sk;              /* whose memory this is: its own, or the listener's */
+	__u64 file;
+	__u64 asked_ns;        /* when the reader was last asked, */
+	__u64 asked_references; /* and how many the file had then */
+	__u64 decided_ns;      /* when `user` was last found to be the owner */
+	__u64 decided_references;
+	struct process user;   /* last seen at work, or connecting, or listening */
+	__u8 decided_how;
+	bool several;          /* the last pass found several processes that hold the socket */
+	bool threaded;         /* the one that it found has several threads */
+	bool was_shared;       /* several held it since one was last seen at work on it alone */
+	__u64 pass;            /* the last pass over all open files: which that was, */
+	__u64 passed_ns;       /* when, */
+	__u64 references;      /* how many the file had, */
+	__u64 found;           /* and how many of them are descriptors of processes */
+	struct process holder; /* found by that pass */
+	struct process closer; /* sent the FIN */
+};
+
+/* All of a socket in one piece, since to allocate costs most, and what each event asks for close
+ * together. A new connection starts with a copy of its listener's. */
+struct memories {
+	__u64 sk;              /* whose memory `socket` is */
+	struct socket_memory socket;
+	struct owner_memory owner;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct memories);
+} memories_of_sockets SEC(".maps");
+
+/* Where nobody asks for owners. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -55,20 +101,40 @@ static __always_inline void *find_or_add(void *map, __u64 address, const void *e
 
 static const struct socket_memory empty_socket_memory;
 
+static __always_inline struct memories *memories_of(const void *sk, __u64 flags)
+{
+	return bpf_sk_storage_get(&memories_of_sockets, (void *)sk, 0, flags);
+}
+
 static __always_inline struct socket_memory *remember(const struct sock *sk)
 {
+	struct memories *memories;
+
 	if (!settings.has_storage)
 		return find_or_add(&socket_memories_by_address, (unsigned long)sk, &empty_socket_memory);
-	return bpf_sk_storage_get(&socket_memories, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (settings.no_owners)
+		return bpf_sk_storage_get(&socket_memories, (void *)sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	memories = memories_of(sk, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!memories)
+		return 0;
+	if (memories->sk != (unsigned long)sk) {
+		memories->socket = empty_socket_memory;
+		memories->sk = (unsigned long)sk;
+	}
+	return &memories->socket;
 }
 
 static __always_inline struct socket_memory *recall(const struct sock_common *common)
 {
 	__u64 address = (unsigned long)common;
+	struct memories *memories;
 
 	if (!settings.has_storage)
 		return bpf_map_lookup_elem(&socket_memories_by_address, &address);
-	return bpf_sk_storage_get(&socket_memories, (void *)common, 0, 0);
+	if (settings.no_owners)
+		return bpf_sk_storage_get(&socket_memories, (void *)common, 0, 0);
+	memories = memories_of(common, 0);
+	return memories && memories->sk == address ? &memories->socket : 0;
 }
 
 #endif

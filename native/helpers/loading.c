@@ -145,8 +145,8 @@ static void choose_maps(struct attempt *attempt)
 	leave_out(attempt, "buckets", !settings->interval_ns);
 	leave_out(attempt, "calls", attempt->number != TCPRETRANS_ATTACH_KPROBE);
 	leave_out(attempt, "samples", !attempt->opts->btf);
-	leave_out(attempt, "socket_memories", !settings->has_storage);
-	leave_out(attempt, "owner_memories", !settings->has_storage);
+	leave_out(attempt, "memories_of_sockets", !settings->has_storage || settings->no_owners);
+	leave_out(attempt, "socket_memories", !settings->has_storage || !settings->no_owners);
 	leave_out(attempt, "socket_memories_by_address", settings->has_storage);
 	leave_out(attempt, "owner_memories_by_address", settings->has_storage);
 }

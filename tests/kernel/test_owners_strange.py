@@ -185,6 +185,23 @@ def shares() -> List[int]:
     return [-(-SOCKETS // processes)] * processes
 
 
+def test_connected_beyond_256_descriptors(lab: Lab, nothing_left_behind: None) -> None:
+    """More than are looked through at an event: that of the socket is known from its connect."""
+    from retrans_ctypes import Tracer
+
+    with acting(lab, MANY, b"many", V4.dead, EARLY, 400) as actor, Tracer() as tracer:
+        seen, counters = Seen(tracer), Counters(lab.client)
+        actor.line.recv(100)
+        actor.go_on()
+        actor.wait_connected()
+        counters.wait("RetransSegs", 2)
+        deadline = time.monotonic() + 20
+        while EARLY + 1 not in {event.dport for event in seen.of(lab.client)}:
+            assert time.monotonic() < deadline, seen.events
+        late = [event for event in seen.of(lab.client) if event.dport == EARLY + 1]
+    assert {(event.owner_pid, event.owner_how, event.owner_shared) for event in late} == {(actor.pid, "file", 0)}
+
+
 @pytest.mark.full
 def test_65536_sockets(lab: Lab, nothing_left_behind: None) -> None:
     """In each process two retransmit, one connected before tracing began and one after; all others idle."""
