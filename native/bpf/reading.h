@@ -15,7 +15,7 @@
 /* also for fields of which the kernel changed the width */
 #define get_bits(from, field) BPF_CORE_READ_BITFIELD(from, field)
 #define SEC_OF(tracepoint)    SEC("tp_btf/" tracepoint)
-#define CAN_CAST              bpf_ksym_exists(bpf_rdonly_cast)
+#define CAN_CAST              (bpf_rdonly_cast != 0)
 #else
 #define get(from, field)      BPF_CORE_READ(from, field)
 #define get_bits(from, field) BPF_CORE_READ_BITFIELD_PROBED(from, field)
@@ -23,8 +23,12 @@
 #define CAN_CAST              false
 #endif
 
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
 /* A type that starts with eight bytes of no type: what is read of it may be used in any way. */
-#define words_at(place) bpf_core_cast((const void *)(place), struct timespec64)
+#define words_at(place) \
+	((const struct timespec64 *)bpf_rdonly_cast((const void *)(place), \
+						     bpf_core_type_id_kernel(struct timespec64)))
 
 #define peek(from, field) ({ \
 	typeof(from) peeked = (from); \

@@ -12,11 +12,12 @@
 
 import re
 from functools import lru_cache
-from typing import Any
-
-import numpy
+from typing import TYPE_CHECKING, Any
 
 from .event import Event
+
+if TYPE_CHECKING:
+    import numpy
 
 _CODES = {"Q": "=u8", "I": "=u4", "i": "=i4", "H": "=u2", "B": "u1"}
 _ADDRESSES = ("saddr", "daddr")
@@ -28,8 +29,11 @@ def event_dtype() -> "numpy.dtype[Any]":
 
     Values are as the kernel gave them (native/tcpretrans_event.h): names are numbers (event.REASONS
     and the like tell which), addresses 16 bytes (IPv4 in the first four), and what is not known is
-    any number: the bits in ``known`` (event.KNOWN_SEGS and the like) tell.
+    any number: the bits in ``known`` (event.KNOWN_SEGS and the like) tell. Raises ImportError
+    without numpy.
     """
+    import numpy
+
     places = {place.name: place for place in Event.places()}
     fields = [field for field in Event.FIELDS if not field.is_padding]
     return numpy.dtype({

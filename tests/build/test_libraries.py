@@ -1,5 +1,6 @@
 """What the built libraries contain, need and export."""
 import os
+import re
 import sys
 from typing import Any, List
 
@@ -11,6 +12,9 @@ CHECK = [sys.executable, os.path.join(NATIVE, "scripts", "check.py"),
          "--map", os.path.join(NATIVE, "libtcpretrans.map")]
 SO = os.path.join(BUILD, "libtcpretrans.so")
 ARCHIVE = os.path.join(BUILD, "libtcpretrans.a")
+
+with open(os.path.join(NATIVE, "tcpretrans_event.h")) as header:
+    ABI, = re.findall(r"#define TCPRETRANS_ABI_VERSION (\d+)", header.read())
 
 BESIDE = """
 #include <bpf/libbpf.h>
@@ -99,7 +103,7 @@ def test_installed_library_is_usable(tmp_path: Any, installed: str) -> None:
     source = ("#include <libtcpretrans.h>\n#include <stdio.h>\n"
               "int main(void) { puts(tcpretrans_version()); return 0; }\n")
     program = compile_program(tmp_path, source, *flags)
-    assert dynamic("NEEDED", program)[0] == "libtcpretrans.so.1"
+    assert dynamic("NEEDED", program)[0] == "libtcpretrans.so." + ABI
     environment["LD_LIBRARY_PATH"] = os.path.join(installed, "usr/lib")
     assert run([program], env=environment) == "0.1.0 abi 2\n"
 
@@ -108,7 +112,7 @@ def test_installed_files(installed: str) -> None:
     found = {os.path.relpath(os.path.join(folder, name), installed)
              for folder, _, names in os.walk(installed) for name in names}
     assert {"usr/include/libtcpretrans.h", "usr/include/tcpretrans_event.h", "usr/lib/libtcpretrans.a",
-            "usr/lib/libtcpretrans.so", "usr/lib/libtcpretrans.so.1",
+            "usr/lib/libtcpretrans.so", "usr/lib/libtcpretrans.so." + ABI,
             "usr/lib/pkgconfig/libtcpretrans.pc"} <= found
     assert "usr/share/licenses/libtcpretrans/libelf/COPYING-LGPLV3" in found
 

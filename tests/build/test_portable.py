@@ -130,7 +130,8 @@ def test_one_bpf_object_for_all(table: List[str], target: str) -> None:
 
 # Each asked for with bpf_core_field_exists() or in a branch after it.
 NOT_IN_6_1 = {"file.f_ref.refcnt.counter", "io_kiocb.tctx", "io_uring_task.task"}
-OLDER_THAN_6_1 = {"kernfs_node___union.id.id", "sock_cgroup_data___tagged.val"}
+OLDER_THAN_6_1 = {"kernfs_node___union.id.id", "sock_cgroup_data___tagged.val", "cgroup___ids.ancestor_ids",
+                  "cgroup___ids.ancestor_ids[0]"}
 NOT_ON_AARCH64 = {"pt_regs___x86.di", "pt_regs___x86.si"}
 
 
