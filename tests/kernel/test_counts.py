@@ -136,8 +136,11 @@ def test_a_full_map_is_exact_in_sum(way: Way, nothing_left_behind: None) -> None
         counts, stats = tracer.counts(), tracer.stats()
         kernel = counters.gained()["RetransSegs"]
     check_total(counts, stats, tracer.capabilities.ledger)
-    assert len(counts.rows) == 100 and counts.beyond.events >= 900
-    assert counts.total.events + stats.skipped_segs >= kernel
+    assert len(counts.rows) == 100 and counts.beyond.events > 0
+    # tracefs calls no program while another one, or a call that changes a map, is busy on that CPU, and
+    # tells nobody
+    if tracer.capabilities.ledger:
+        assert counts.total.events + stats.skipped_segs >= kernel >= 1000
 
 
 @pytest.mark.full
