@@ -265,7 +265,7 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 	bool stopping = waiter_stopping(&tracer->waiter);
 	int drained;
 
-	if (n < 0)
+	if (n < 0 || (n && !events))
 		return -EINVAL;
 	drained = owners_drain(&tracer->owners, &tracer->buffer, events, n, stopping);
 	tracer->drained += drained > 0 ? drained : 0;
@@ -327,7 +327,7 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 
 int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)
 {
-	return n < 0 ? -EINVAL : programs_netns(&tracer->programs, rows, n);
+	return n < 0 || (n && !rows) ? -EINVAL : programs_netns(&tracer->programs, rows, n);
 }
 
 static void settle(void *programs)
@@ -338,7 +338,7 @@ static void settle(void *programs)
 int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
 		      struct tcpretrans_count *beyond)
 {
-	return n < 0 ? -EINVAL : counts_read(&tracer->programs, rows, n, beyond);
+	return n < 0 || (n && !rows) ? -EINVAL : counts_read(&tracer->programs, rows, n, beyond);
 }
 
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)

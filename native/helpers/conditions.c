@@ -2,11 +2,19 @@
 #include "conditions.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #define STATES  0x1ffeU /* TCP_ESTABLISHED = 1 ... TCP_NEW_SYN_RECV = 12 */
 #define REASONS ((2U << TCPRETRANS_REASON_PMTU) - 2)
 #define HANDSHAKES (1U << TCPRETRANS_REASON_SYN | 1U << TCPRETRANS_REASON_SYNACK)
+
+int conditions_too_many(size_t listed, const struct explain *why)
+{
+	return explain(why, -EINVAL, "the filter lists %zu addresses, processes, users and the like; %d are "
+		       "the most: put neighbouring addresses together in shorter prefixes", listed,
+		       TCPRETRANS_FILTER_LISTED);
+}
 
 static int check_ports(const char *name, const struct tcpretrans_range *ports, size_t n,
 		       const struct explain *why)
@@ -34,10 +42,40 @@ static int check_prefixes(const char *name, const struct tcpretrans_prefix *pref
 	return 0;
 }
 
+/* Lists that are not there, and lengths whose sum would not be what it says. */
+static int check_lists(const struct tcpretrans_conditions *c, const struct explain *why)
+{
+	const size_t most = TCPRETRANS_FILTER_LISTED;
+	const struct { const char *name; const void *list; size_t n, most; } lists[] = {
+		{ "local ports", c->local_ports, c->n_local_ports, SIZE_MAX },
+		{ "remote ports", c->remote_ports, c->n_remote_ports, SIZE_MAX },
+		{ "ports", c->ports, c->n_ports, SIZE_MAX },
+		{ "local", c->local, c->n_local, most },
+		{ "remote", c->remote, c->n_remote, most },
+		{ "address", c->address, c->n_address, most },
+		{ "netns", c->netns, c->n_netns, most },
+		{ "uids", c->uids, c->n_uids, most },
+		{ "cgroups", c->cgroups, c->n_cgroups, most },
+		{ "pids", c->pids, c->n_pids, most },
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		if (lists[i].n && !lists[i].list)
+			return explain(why, -EINVAL, "the filter has %zu members of %s, but no list; set both or "
+				       "neither", lists[i].n, lists[i].name);
+		if (lists[i].n > lists[i].most)
+			return conditions_too_many(lists[i].n, why);
+	}
+	return 0;
+}
+
 static int check(const struct tcpretrans_conditions *conditions, const struct explain *why)
 {
 	const struct tcpretrans_conditions *c = conditions;
-	int err;
+	int err = check_lists(c, why);
+
+	if (err)
+		return err;
 
 	if (c->family && c->family != 4 && c->family != 6)
 		return explain(why, -EINVAL, "the family of the filter is %u; it must be 4, 6, or 0 for both",

@@ -17,6 +17,9 @@ int conditions_read(struct tcpretrans_conditions *ours, const struct tcpretrans_
 int conditions_possible(const struct tcpretrans_conditions *conditions, bool no_owners,
 			const struct tcpretrans_capabilities *can, const struct explain *why);
 
+/* -EINVAL, with a sentence on so many members of lists. */
+int conditions_too_many(size_t listed, const struct explain *why);
+
 /* How many keys they need in the trie. */
 size_t conditions_listed(const struct tcpretrans_conditions *conditions);
 

@@ -40,9 +40,7 @@ static int check(const struct filtering *filtering, const struct tcpretrans_filt
 		return err;
 	plan->n_keys = conditions_listed(&plan->only) + conditions_listed(&plan->never);
 	if (plan->n_keys > TCPRETRANS_FILTER_LISTED)
-		return explain(why, -EINVAL, "the filter lists %zu addresses, processes, users and the like; "
-			       "%d are the most: put neighbouring addresses together in shorter prefixes",
-			       plan->n_keys, TCPRETRANS_FILTER_LISTED);
+		return conditions_too_many(plan->n_keys, why);
 	if ((plan->only.n_pids || plan->never.n_pids) && filtering->n_rules >= RULES_MAX)
 		return explain(why, -EBUSY, "the filter was changed %d times while events waited to be "
 			       "fetched; fetch them first", RULES_MAX);

@@ -140,7 +140,7 @@ int tcpretrans_ndjson_write(struct tcpretrans_ndjson *writer, const struct tcpre
 	char *at;
 	int i;
 
-	if (n < 0 || text->size < sizeof(*text) || text->used > text->room)
+	if (n < 0 || text->size < sizeof(*text) || text->used > text->room || (n && (!events || !text->bytes)))
 		return -EINVAL;
 	text->wants_label = 0;
 	for (i = 0; i < n; i++) {

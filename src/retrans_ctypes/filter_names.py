@@ -1,5 +1,6 @@
 """What stands for a cgroup, a network namespace or a user in a filter -> its number."""
 
+import fcntl
 import os
 import pwd
 from typing import Optional
@@ -9,6 +10,9 @@ from .roots import cgroup_mounts, host_roots
 
 _CGROUP2 = "sockets know their cgroup of v2 only"
 _HOST = "host"
+
+_NS_GET_NSTYPE = 0xB703
+_CLONE_NEWNET = 0x40000000
 
 
 def cgroup_id(path: str) -> int:
@@ -38,11 +42,25 @@ def netns_inode(name: str) -> int:
     if name == _HOST and roots.pids_are_the_kernels():
         path = os.path.join(roots.proc, "1/ns/net")
     try:
-        return os.stat(path).st_ino
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise FilterError("there is no network namespace %s (%s: %s); give its name below %s, a path such"
                           " as /proc/PID/ns/net, or its inode" % (
                               name, path, getattr(error, "strerror", error), roots.netns))
+    try:
+        if _is_netns(file):
+            return os.fstat(file).st_ino
+    finally:
+        os.close(file)
+    raise FilterError("%r is no network namespace (%s is another file); give its name below %s, a path such"
+                      " as /proc/PID/ns/net, or its inode" % (name, path, roots.netns))
+
+
+def _is_netns(file: int) -> bool:
+    try:
+        return fcntl.ioctl(file, _NS_GET_NSTYPE) == _CLONE_NEWNET
+    except OSError:
+        return False
 
 
 def user_id(name: str) -> int:

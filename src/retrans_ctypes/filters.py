@@ -144,6 +144,8 @@ def _digits(text: str) -> bool:
 def _ports(value: Any) -> Tuple[int, int]:
     if isinstance(value, str) and "-" in value:
         first, _, last = value.partition("-")
+        if not first or not last:
+            raise FilterError("%r is no range of ports: write it as 80-90" % value)
         ends = _number(first, "port", 0, 16), _number(last, "port", 0, 16)
         if ends[0] > ends[1]:
             raise FilterError("the ports %s go down; write %d-%d" % (value, ends[1], ends[0]))
@@ -158,7 +160,8 @@ def _network(value: Any) -> Network:
     except ValueError:
         network = None
     if network is None:
-        raise FilterError("%s is no address and no network: %s" % (value, _advice(value)))
+        raise FilterError("%r is no address and no network: %s" % (
+            value if _is_number(value) else str(value), _advice(value)))
     if network.prefixlen >= 96 and network.network_address in _MAPPED:
         return ipaddress.IPv4Network((network.network_address.packed[12:], network.prefixlen - 96))
     return network

@@ -1,6 +1,7 @@
 """Each condition of a filter, and its opposite, against a tracer without one; and the books of both."""
 import os
 from contextlib import ExitStack
+from ctypes import c_size_t, c_uint32, c_uint64, pointer, sizeof
 from typing import Any, Callable, Dict, List, NamedTuple
 
 import pytest
@@ -9,7 +10,10 @@ from lab.link import DEAD4, DEAD6, Lab
 from lab.mixture import BASE, UID, Mixture, told
 from lab.seen import segments
 from lab.ways import Way, tracing
-from retrans_ctypes import Filter, FilterError, Tracer, UnsupportedKernel
+from retrans_ctypes import Filter, FilterError, Tracer, UnsupportedKernel, _library
+from retrans_ctypes._abi import NativeConditions
+
+SIZE_MAX = c_size_t(-1).value
 
 
 class Case(NamedTuple):
@@ -115,6 +119,18 @@ def test_what_a_record_cannot_tell_is_refused(nothing_left_behind: None, conditi
 def test_a_process_cannot_be_asked_for_without_owners(nothing_left_behind: None) -> None:
     with pytest.raises(ValueError, match="by pid while owners are not looked for"):
         Tracer(filter=Filter(pid=1), owners=False)
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"n_pids": 1}, "1 members of pids, but no list"), ({"n_ports": 1}, "1 members of ports, but no list"), ({"n_remote": 3}, "3 members of remote, but no list"),
+    ({"uids": pointer(c_uint32()), "n_uids": SIZE_MAX, "cgroups": pointer(c_uint64()), "n_cgroups": 2}, "65536 are the most"),
+])
+def test_lists_that_cannot_be(nothing_left_behind: None, monkeypatch: Any, wrong: Dict[str, Any], words: str) -> None:
+    with Tracer() as tracer:
+        monkeypatch.setattr(_library, "_conditions", lambda _: NativeConditions(size=sizeof(NativeConditions), **wrong))
+        for refused in (lambda: Tracer(filter=Filter(ports=1)), lambda: tracer.set_filter(Filter(ports=1))):
+            with pytest.raises(ValueError, match=words):
+                refused()
 
 
 def test_a_cgroup_of_v1_is_refused() -> None:

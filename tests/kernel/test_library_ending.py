@@ -11,6 +11,8 @@ from lab import commands, ways
 from lab.link import V4, Lab
 from lab.load import Load, run
 from lab.traffic import connecting
+from retrans_ctypes import UsageError
+from retrans_ctypes._abi import NativeCount
 
 AT_ONCE = 1.0  # generous on a busy machine; the promise is 'at once'
 
@@ -290,3 +292,12 @@ def test_a_forked_childs_stop_is_not_ours(tracer: Any) -> None:
         tracer.poll(deadline - time.monotonic())
     assert not tracer.ended
     assert time.thread_time() - before < 0.3, "the parent spins"
+
+
+@pytest.mark.parametrize("ask, more", [
+    ("tcpretrans_drain", ()), ("tcpretrans_netns", ()), ("tcpretrans_counts", (NativeCount(),))])
+def test_room_that_is_not_there_is_refused(tracer: Any, ask: str, more: Any) -> None:
+    native = tracer._open_native()
+    with pytest.raises(UsageError):
+        getattr(native._native, ask)(native._open_handle(), None, 1, *more)
+    assert getattr(native._native, ask)(native._open_handle(), None, 0, *more) >= 0

@@ -145,7 +145,35 @@ def test_help_names_commands_options_and_exit_codes(run: Run) -> None:
     for code, meaning in exits.EXIT_CODES.items():
         assert "%3d  %s" % (code, meaning) in text
     assert "--duration" in "\n".join(run("demo", "--help").out)
-    assert all(len(line) < 100 for line in done.out)
+
+
+@pytest.mark.parametrize("command", ["trace", "count", "demo", "doctor"])
+def test_help_fits_a_narrow_terminal(run: Run, command: str) -> None:
+    assert max(map(len, run(command, "--help").out)) <= 80
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--raddr", "\x1b[31m\a"], ["--uid", "\x1b[31m"], ["--netns", "\x1b[31m"], ["--no\x1b[31m"], ["--raddr", "@{}"],
+])
+def test_sentences_hold_nothing_that_a_terminal_obeys(run: Run, arguments: List[str], tmp_path: Any) -> None:
+    listed = tmp_path / "list"
+    listed.write_bytes(b"\x1b]0;title\a\xff\n")
+    done = run(*[argument.replace("{}", str(listed)) for argument in arguments])
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert done.err[0].isprintable() and "x1b" in done.err[0]
+
+
+@pytest.mark.parametrize("option", ["--rate", "--burst"])
+@pytest.mark.parametrize("number", ["0", "-1", "1e9", "\u0663", "\u00b2", "", "1_0", "x"])
+def test_limits_that_are_no_numbers(run: Run, option: str, number: str) -> None:
+    done = run(option + "=" + number)
+    assert (done.code, done.out, len(done.err)) == (2, [], 1)
+    assert "is not a whole number above 0" in done.err[0]
+
+
+def test_a_burst_without_a_rate(run: Run) -> None:
+    done = run("--rate", "none", "--burst", "5")
+    assert (done.code, done.out, len(done.err)) == (2, [], 1) and "--burst" in done.err[0]
 
 
 def test_exit_codes_of_all_errors_are_explained() -> None:

@@ -53,11 +53,13 @@ WRONG: List[Any] = [
     ({"ports": 1.5}, ["1.5"]), ({"ports": {}}, ["empty"]), ({"ports": object()}, ["ports cannot be"]),
     ({"remote": "10.0.0.1/8"}, ["write 10.0.0.0/8, or 10.0.0.1 for"]), ({"local": "10.0.0.0/33"}, ["10.0.0.0/33", "192.0.2.0/24"]),
     ({"address": "fe80::1%eth0"}, ["from % on"]), ({"address": 167772161}, ["167772161 is no address"]),
-    ({"address": "example.org"}, ["example.org is no address"]), ({"address": ""}, ["is no address"]),
+    ({"address": "example.org"}, ["'example.org' is no address"]), ({"address": ""}, ["is no address"]),
     ({"family": 0}, ["IP version 0"]), ({"family": 5}, ["IP version 5"]), ({"family": "4"}, ["'4'"]),
     ({"pid": 0}, ["0 is no process"]), ({"pid": "self"}, ["'self' is no process"]), ({"pid": "\u0663"}, ["is no process"]),
     ({"uid": "no-such-user"}, ["no user no-such-user"]), ({"uid": 1 << 32}, ["is no user"]), ({"uid": "a\0"}, ["no user"]),
     ({"netns": "no-such-name"}, ["no network namespace no-such-name", "/run/netns"]), ({"netns": "/a\0"}, ["namespace"]),
+    ({"netns": "/proc/self/ns/mnt"}, ["'/proc/self/ns/mnt' is no network namespace"]), ({"netns": "/etc/passwd"}, ["another file"]),
+    ({"netns": ""}, ["no network namespace"]), ({"ports": "80-"}, ["'80-' is no range"]), ({"ports": "-80"}, ["'-80' is no range"]),
     ({"cgroup": 0}, ["0 is no cgroup"]), ({"cgroup": "/no/such"}, ["cgroup"]),
     ({"state": "OPEN"}, ["no state 'OPEN'", "ESTABLISHED, SYN_SENT"]), ({"state": 1}, ["no state 1"]),
     ({"reason": "unknown"}, ["no reason 'unknown'", "rto, fast, tlp"]), ({"reason": None, "min_stall_ms": 0}, ["above 0"]),
@@ -102,7 +104,7 @@ def test_options(tmp_path: Any) -> None:
     assert chosen("-6", "--port", "80,90-91", "--port", "7", "--not-rport", "22", "--min-stall", "5") == Filter(
         family=6, ports=[80, "90-91", 7], min_stall_ms=5, never=Filter(remote_ports=22))
     listed = tmp_path / "list"
-    listed.write_text("10.0.0.0/8  # ours\n\n# nothing\n2001:db8::/32\n")
+    listed.write_bytes(b"\xef\xbb\xbf10.0.0.0/8  # ours\r\n\r\n# nothing\n2001:db8::/32")
     assert chosen("--raddr", "@%s" % listed, "--raddr", "1.2.3.4,1.2.3.5", "--not-addr", "::1") == Filter(
         remote=["10.0.0.0/8", "2001:db8::/32", "1.2.3.4", "1.2.3.5"], never=Filter(address="::1"))
     assert chosen("--uid", "root", "--pid", "1,2", "--state", "close", "--reason", "rto,fast", "--lport", "1",

@@ -92,8 +92,9 @@ def make_sink(options: argparse.Namespace, output: Output) -> CountSink:
 def parser() -> argparse.ArgumentParser:
     result = Parser("count", "Count retransmits in the kernel and show the largest counts at the end, which is\n"
                              "cheaper than tracing each. What is not shown is in the last line.")
-    result.add_argument("--by", choices=[name for name in COUNT_BY.values() if name != "none"],
-                        default="flow", help="what to count by (flow)")
+    keys = [name for name in COUNT_BY.values() if name != "none"]
+    result.add_argument("--by", choices=keys, default="flow", metavar="KEY",
+                        help="what to count by: %s (flow)" % ", ".join(keys))
     result.add_argument("--top", type=above(0), metavar="N", help="rows to show (%d)" % _TOP)
     result.add_argument("--rows", type=above(0), metavar="N",
                         help="rows that the kernel keeps apart (65,536)")

@@ -8,7 +8,7 @@ EXIT_CODES = {
     2: "bad usage, or a filter that cannot be",
     3: "more rights are needed",
     4: "this kernel cannot do it",
-    5: "libtcpretrans.so is missing, damaged, or not the one for this package or machine",
+    5: "libtcpretrans.so is missing, damaged, or of another machine or version",
     6: "output could not be written",
     130: "a second Ctrl-C ended it before all output was written",
     141: "whoever read the output went away (| head -1)",

@@ -38,9 +38,10 @@ _OPTIONS = (
 def add_filter_options(parser: argparse.ArgumentParser) -> None:
     """To be read by chosen_filter()."""
     group = parser.add_argument_group(
-        "filters", "which events to see: those that all of these choose. Each but --min-stall takes a list\n"
-                   "(a,b,c) and can be given again; --not-port, --not-raddr and so on leave out what the\n"
-                   "option without 'not-' would choose. What is left out is counted all the same.")
+        "filters", "which events to see: those that all of these choose. Each but --min-stall\n"
+                   "takes a list (a,b,c) and can be given again; --not-port, --not-raddr and so on\n"
+                   "leave out what the option without 'not-' would choose. What is left out is\n"
+                   "counted all the same.")
     family = group.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=4,
                         help="IPv4 only (IPv4-mapped IPv6 counts as IPv4)")
@@ -82,7 +83,7 @@ def _value(option: _Option, prefix: str, words: List[str]) -> Any:
 def _read(path: str) -> List[str]:
     """One address a line; what follows a # is a comment."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
             text = file.read(MOST + 1)  # a device may never end
     except OSError as error:
         raise FilterError("the addresses in %s cannot be read (%s): name another file" % (

@@ -9,6 +9,7 @@ from ..event import Event
 from ..sinks import Sink
 from ..sinks.counts import amount, remainder
 from ..sinks.output import Output
+from ..sinks.printable import printable
 from ..stats import Stats
 from ..tracer import Tracer
 
@@ -108,10 +109,10 @@ def summary(stats: Stats, segments: bool = True) -> str:
 
 
 def tell(text: str) -> None:
-    """A line on stderr, if there is one."""
+    """A line on stderr, if there is one. It may quote a file or an option, so it is made safe to show."""
     if sys.stderr is None:  # closed by whoever started us; print() would take stdout instead
         return
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass

@@ -70,7 +70,7 @@ def seconds(text: str) -> float:
 def above(least: int) -> Callable[[str], int]:
     """An argparse type: a whole number above ``least``, of 32 bits."""
     def whole(text: str) -> int:
-        if not text.isdigit() or not least < int(text) < (1 << 32) - 1:
+        if not re.match(r"[0-9]+\Z", text) or not least < int(text) < (1 << 32) - 1:
             raise argparse.ArgumentTypeError(
                 "'%s' is not a whole number above %d (and below 2^32)" % (text, least))
         return int(text)
@@ -100,8 +100,9 @@ def add_user(parser: argparse.ArgumentParser) -> None:
 def add_ways(parser: argparse.ArgumentParser) -> Any:
     """How to trace; returns the group, for what else belongs there."""
     way = parser.add_argument_group("ways of tracing", "by default the best that works here")
-    way.add_argument("--attach", choices=list(ATTACH.values()), default="auto",
-                     help="how to attach; 'doctor' tells what works here and why")
+    way.add_argument("--attach", choices=list(ATTACH.values()), default="auto", metavar="WAY",
+                     help="how to attach: %s; 'doctor' tells what works here and why"
+                          % ", ".join(ATTACH.values()))
     way.add_argument("--buffer", choices=list(BUFFERS.values()), default="auto",
                      help="how events come from the kernel")
     way.add_argument("--btf", metavar="FILE", help="type information of this very kernel, where it"

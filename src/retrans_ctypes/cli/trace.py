@@ -34,6 +34,8 @@ def main(arguments: List[str]) -> int:
     if options.columns == "help":
         say(describe())
         return 0
+    if options.rate is None and options.burst:
+        raise UsageError("--burst is part of a limit, and '--rate none' asks for none; leave one of them out")
     chosen = chosen_filter(options)
     become = None if options.user is None else account(options.user)
     output = Output()
