@@ -42,6 +42,9 @@ class BareRoot:
         needed = libraries(interpreter.path) | libraries("/bin/sh")
         for module in glob.glob(os.path.join(modules, "lib-dynload", "*.so")):
             needed |= libraries(module)
+        # no host is without: the C library itself opens it when a thread ends, as Python 3.6's all do
+        beside = {os.path.join(os.path.dirname(library), "libgcc_s.so.1") for library in needed}
+        needed |= {library for library in beside if os.path.exists(library)}
         for library in needed:
             os.makedirs(os.path.dirname(self.inside(library)), exist_ok=True)
             shutil.copy(library, self.inside(library))
