@@ -11,24 +11,24 @@ from lab.traffic import connected, connecting, send_bulk
 @pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
 def test_nothing_stays_after_an_exception(kind: type) -> None:
     before = host.snapshot()
-    descriptors = os.listdir("/proc/self/fd")
+    descriptors = host.descriptors()
     with pytest.raises(kind), Lab() as lab:
         with connecting(lab.client, V4.dead), connected(lab, V6) as (client, _):
             lab.lose(lab.server, 500)
             client.send(b"x")
             raise kind("in the middle")
     assert host.left_over(before) == []
-    assert os.listdir("/proc/self/fd") == descriptors
+    assert host.descriptors() == descriptors
 
 
 def test_half_built_lab_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     before = host.snapshot()
-    descriptors = os.listdir("/proc/self/fd")
+    descriptors = host.descriptors()
     monkeypatch.setattr(Lab, "_neighbours", lambda *ignored: (_ for _ in ()).throw(OSError("half built")))
     with pytest.raises(OSError, match="half built"):
         Lab()
     assert host.left_over(before) == []
-    assert os.listdir("/proc/self/fd") == descriptors
+    assert host.descriptors() == descriptors
 
 
 LITTLE = 100000  # bytes: bursts that fit the queues of a busy machine, which may drop what does not

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
@@ -17,6 +18,7 @@ from lab.stage import open_folder
 from lab.traffic import connecting, send_bulk
 
 OUTPUT, READER_GONE = 6, 141
+MORE_THAN_FITS = 2000  # segments: one event has at most 45 of them, and the smallest ring holds 16 events
 
 # `trace --json` with the smallest ring there is, which soon is full.
 SMALL_RING = """
@@ -66,7 +68,8 @@ def test_a_stopped_consumer_loses_events_and_counts_them(lab: Lab, nothing_left_
         counters = Counters(lab.client)
         child.interrupt(signal.SIGSTOP)
         lab.lose(lab.server, 50)
-        for _ in range(3):
+        until = time.monotonic() + 60
+        while counters.gained()["RetransSegs"] < MORE_THAN_FITS and time.monotonic() < until:
             send_bulk(lab, V4, 5000000)
         child.interrupt(signal.SIGCONT)
         with connecting(lab.client, V4.dead, 4051):

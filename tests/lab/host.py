@@ -2,6 +2,7 @@
 
 Others use this machine meanwhile; where it can be told, what is theirs does not count.
 """
+import gc
 import json
 import os
 import re
@@ -15,6 +16,18 @@ TRACING = {"tracing", "raw_tracepoint", "tracepoint", "kprobe", "perf_event"}
 
 def tool(*argv: str) -> str:
     return subprocess.run(argv, stdout=subprocess.PIPE, check=True, universal_newlines=True).stdout
+
+
+def descriptors() -> List[str]:
+    """What this process has open, each by its number and by what it is. Not what an earlier test's
+    garbage still holds, which may go at any moment."""
+    gc.collect()
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        path = "/proc/self/fd/" + number
+        if os.path.lexists(path):  # not the one that reads the folder
+            found.append("{}: {}".format(number, os.readlink(path)))
+    return found
 
 
 def parent_of(pid: int) -> int:
