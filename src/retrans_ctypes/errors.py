@@ -69,6 +69,18 @@ class OutputClosed(OutputError):
     exit_code = 141
 
 
+class RecordingError(RetransError):
+    """A recording that cannot be read, or that another process writes."""
+
+    exit_code = 7
+
+
+class ExtraMissing(RetransError):
+    """A command needs a library that an extra of this package brings."""
+
+    exit_code = 8
+
+
 class ClosedError(RetransError):
     """The tracer was closed before."""
 

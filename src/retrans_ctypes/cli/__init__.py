@@ -7,7 +7,7 @@ from typing import List
 from ..errors import OutputError, RetransError
 from .follow import tell
 
-COMMANDS = ("trace", "count", "demo", "doctor")
+COMMANDS = ("trace", "count", "top", "record", "replay", "report", "metrics", "demo", "doctor")
 DEFAULT = "trace"
 
 

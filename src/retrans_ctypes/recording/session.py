@@ -1,0 +1,51 @@
+"""What a recording is made of."""
+
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
+
+from ..event import Event
+from ..workload import Enriched, Workload
+
+
+class Session(NamedTuple):
+    """One run of ``record``. A recording has one or more, oldest first."""
+
+    number: int
+    """From 1 on, in this recording."""
+    host: Optional[str]
+    """Its name, as uname(2) has it."""
+    kernel: Optional[str]
+    """Its release and machine, such as ``6.1.0-50-cloud-amd64 x86_64``."""
+    boot_id: Optional[str]
+    version: Optional[str]
+    """Of this package."""
+    attach: Optional[str]
+    """How it was attached: one of capabilities.ATTACH."""
+    buffer: Optional[str]
+    missing: Tuple[str, ...]
+    """Fields that this way of attaching does not know."""
+    filter: Optional[str]
+    """The options that chose events, as they were typed; None: all events."""
+    started_ns: Optional[int]
+    """Since the epoch."""
+    ended_ns: Optional[int]
+    """None where the recorder was killed."""
+    stats: Optional[Dict[str, Any]]
+    """Stats by name. Where the recorder was killed, as they were about a second before."""
+    ledger: Optional[Dict[str, Any]]
+    """Ledger.to_dict(), as with ``stats``; None where there is none, or nothing was written yet."""
+
+
+class Run(NamedTuple):
+    """Events in a row that have the same names, still packed."""
+
+    session: Session
+    packed: bytes
+    """What Event.read() takes."""
+    offset_ns: int
+    """What the wall clock was ahead of CLOCK_MONOTONIC, in which ``ts_ns`` is."""
+    workload: Workload
+    """Their names, as they were found while recording."""
+
+    def enriched(self) -> Iterator[Enriched]:
+        """Each event with its names."""
+        return (Enriched(event, self.workload) for event in Event.read(self.packed))
