@@ -100,6 +100,16 @@ def test_where_it_cannot_go(run: Run, tmp_path: Any, name: str, content: Any, co
     assert not content or (tmp_path / name).read_bytes() == content
 
 
+def test_a_python_without_sqlite(run: Run, tmp_path: Any) -> None:
+    """As some images and small systems have it."""
+    (tmp_path / "sqlite3.py").write_text("raise ImportError('No module named _sqlite3')")
+    path = os.pathsep.join([str(tmp_path)] + sys.path)
+    done = record(run, tmp_path, *FOR, PYTHONPATH=path)
+    assert (done.code, len(done.err)) == (1, 1) and "--format ndjson" in done.err[0]
+    done = record(run, tmp_path, *FOR, "--format", "ndjson", PYTHONPATH=path)
+    assert done.code == 0 and (tmp_path / "retrans.ndjson").exists()
+
+
 def test_two_recorders(run: Run, tmp_path: Any) -> None:
     shell = ('cd %s; "$@" --duration 3 & first=$!; while [ ! -s retrans.db ]; do sleep 0.05; done; sleep 0.2;'
              ' "$@"; echo "second $?" >&2; wait $first; echo "first $?" >&2' % tmp_path)
