@@ -52,6 +52,12 @@ def test_standard_output(run: Run, tmp_path: Any) -> None:
     assert [json.loads(line)["type"] for line in done.out] == ["session"] + ["event"] * 3 + ["end", "ledger"]
 
 
+def test_a_reader_that_goes_away_ends_it(run: Run) -> None:
+    done = run("record", "-o", "-", shell='{ "$@"; echo "code $?" >&2; } | head -n 1')
+    assert json.loads(done.out[0])["type"] == "session" and len(done.out) == 1
+    assert done.err[-1] == "code 141" and "went away" in done.err[-2]
+
+
 def test_the_filter_is_kept_as_it_was_typed(run: Run, tmp_path: Any) -> None:
     typed = ["-4", "--port", "443,8000-8010", "--not-raddr", "10.0.0.0/8", "--not-raddr", "192.0.2.1", "--uid", "0"]
     done = record(run, tmp_path, *FOR, *typed)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import re
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from ..errors import RetransError, UsageError
 from ..event import Event
@@ -78,7 +78,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
                         help="of the files of --rotate keep the newest N, or those no older than AGE (7d)")
 
 
-def _database() -> Any:
+def _database() -> Callable[..., Writer]:
     """DatabaseWriter; some builds of Python lack what it needs."""
     try:
         from ..recording.database import DatabaseWriter
