@@ -97,17 +97,22 @@ def announce(pair: LossyPair, duration: float) -> None:
 def compare(pair: LossyPair, seen: "Counter[int]", tracer: Tracer) -> None:
     """What was shown beside what the kernel counted itself, by the time tracing ended."""
     rows = tracer.ledger().rows if tracer.capabilities.ledger else ()
-    counted = {row.netns: row.kernel or 0 for row in rows}
+    of_namespace = {row.netns: row for row in rows}
     for side, member in enumerate(pair.members):
         if tracer.capabilities.ledger:
-            tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
-                 % (member.name, seen[side], counted.get(member.inode, 0)))
+            row = of_namespace.get(member.inode)
+            tell("%s: %d segments traced, %d by the kernel's own RetransSegs%s" % (
+                member.name, seen[side], row.kernel or 0 if row else 0,
+                ", %d lost, %d failed" % (row.lost, row.failed) if row and row.lost + row.failed else ""))
         else:
             tell("%s: %d events traced, %d segments by the kernel's own RetransSegs"
                  % (member.name, seen[side], pair.retransmitted(side)))
-    lost = tracer.stats().lost
-    if lost:
-        tell("%d events were lost because the ring buffer was full" % lost)
+    stats = tracer.stats()
+    if stats.lost:
+        tell("%d events were lost because the ring buffer was full" % stats.lost)
+    if stats.skipped_segs:
+        tell("%d segments were lost because the kernel skipped our program, as it does where one runs"
+             " already on that CPU" % stats.skipped_segs)
 
 
 def parser() -> argparse.ArgumentParser:
