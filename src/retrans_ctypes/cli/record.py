@@ -16,7 +16,7 @@ from ..workload import Lookups
 from .filter_options import typed_filter
 from .follow import account_for, end, follow, storms, tell
 from .live import add_live_options, tracing
-from .options import Parser
+from .options import Parser, add_verbose
 from .recording_files import STDOUT, Files, add_file_options
 
 
@@ -115,9 +115,17 @@ def _size(number: float) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("record", "Record every retransmit of this host in a file, for 'replay', 'report' and SQL.\n"
-                              "What was recorded a second before outlives a crash of the recorder.")
+    result = Parser(
+        "record", "Records every TCP retransmission of this host in a file, to be looked at later.",
+        examples=[
+            ("", "into retrans.db"),
+            ("-o web.db --rport 443", "only to port 443"),
+            ("--max-size 500M", "ends at that size"),
+            ("--rotate 1h --keep 7d", "a file each hour"),
+            ("-o - | gzip > r.ndjson.gz", "JSON lines"),
+        ],
+        short=["--output", "--format", "--max-size", "--rotate", "--keep", "--duration", "--port", "--raddr"])
     add_file_options(result)
-    result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_verbose(result)
     add_live_options(result)
     return result
