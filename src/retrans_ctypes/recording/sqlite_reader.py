@@ -1,0 +1,258 @@
+"""Recordings that are SQLite databases."""
+
+import fcntl
+import json
+import os
+import sqlite3
+import struct
+from itertools import groupby
+from operator import sub
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Sequence, Tuple
+from urllib.parse import quote
+
+from ..errors import RecordingError
+from ..workload import UNKNOWN, Workload
+from .reading import Recording
+from .schema import APPLICATION_ID, EVENT, EVENT_SIZE, NAMES, SESSION, TABLES, VERSION
+from .session import Run, Session
+
+PAGE = 8192  # events that are fetched at once
+_PATIENCE = 5.0  # seconds that SQLite waits for another process
+_MOST_NAMES = 16384  # rows of names that are remembered
+
+_TIMES = struct.Struct("=Q%dx" % (EVENT_SIZE - 8))  # of each packed event
+_CANNOT_OPEN = "unable to open"
+_SQLITE_MAX = (1 << 63) - 1
+
+Row = Tuple[Any, ...]
+
+
+class SqliteRecording(Recording):
+    """Read in pages, each in a transaction of its own: what is slow to use them does not hold up the
+    recorder that may be writing meanwhile."""
+
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        """``file``: ``path``, opened. It stays open for as long as the database, since closing it would
+        take the locks of SQLite away."""
+        super().__init__(path)
+        self._file = file
+        self._names: Dict[int, Workload] = {}
+        self._sessions: Dict[int, Session] = {}
+        self._database = self._open()
+        try:
+            self._check()
+            self._load_sessions()
+            self._go_through(*self._ask("SELECT min(id), max(id) FROM event")[0])
+        except BaseException:
+            self._database.close()
+            raise
+
+    @property
+    def sessions(self) -> List[Session]:
+        self._load_sessions()
+        return [self._sessions[number] for number in sorted(self._sessions)]
+
+    @property
+    def events(self) -> Optional[int]:
+        return self._last - self._first + 1
+
+    @property
+    def done(self) -> Optional[float]:
+        return (self._reached - self._first) / (self._last - self._first + 1) if self.events else 1.0
+
+    @property
+    def recorder_runs(self) -> bool:
+        try:
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # this file system has no such locks
+            return False
+        fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
+        return False
+
+    def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
+        since_ns = _bounded(since_ns, -_SQLITE_MAX)
+        until_ns = _bounded(until_ns, _SQLITE_MAX)
+        # The index tells where they lie; sorting them by id would take room for all of them.
+        self._go_through(*self._ask(
+            "SELECT min(id), max(id) FROM event WHERE time_ns >= ? AND time_ns < ?", since_ns, until_ns)[0])
+        while self._reached <= self._last:
+            rows, names = self._page(since_ns, until_ns)
+            if not rows:
+                break
+            yield from self._runs_of(rows, names)
+            self._reached = rows[-1][0] + 1
+        self._reached = self._last + 1
+
+    def close(self) -> None:
+        self._database.close()
+        self._file.close()
+
+    def _open(self) -> sqlite3.Connection:
+        """A database in WAL mode wants to write beside it even to be read. On a read-only disk it can
+        be taken as it is, if no -wal file belongs to it; that file is read without locks else."""
+        ways = ["mode=ro"]
+        if self._has_wal():
+            ways.append("mode=ro&vfs=unix-none")
+        else:
+            ways.append("mode=ro&immutable=1")
+        for way in ways:
+            database = sqlite3.connect(
+                "file:%s?%s" % (quote(os.fsencode(os.path.abspath(self.path))), way), uri=True,
+                timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            try:
+                # What could not be decoded would be an error; names may hold anything.
+                database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
+                if way.endswith("unix-none"):
+                    database.execute("PRAGMA locking_mode = EXCLUSIVE")  # needs no -shm file
+                database.execute("PRAGMA cell_size_check = ON")
+                database.execute("SELECT 1 FROM sqlite_master").fetchall()
+                return database
+            except sqlite3.Error as error:
+                database.close()
+                if way == ways[-1] or _CANNOT_OPEN not in str(error):
+                    raise self._wrong(error)
+        raise AssertionError("the last way returns or raises")
+
+    def _go_through(self, first: Optional[int], last: Optional[int]) -> None:
+        """From now on from row ``first`` to ``last``; None where there are no events."""
+        self._first: int = 1 if first is None else first
+        self._last: int = 0 if last is None else last
+        self._reached = self._first
+
+    def _has_wal(self) -> bool:
+        try:
+            return os.path.getsize(self.path + "-wal") > 0
+        except OSError:
+            return False
+
+    def _check(self) -> None:
+        """Whether it is a recording that this version can read."""
+        if self._ask("PRAGMA application_id")[0][0] != APPLICATION_ID:
+            raise RecordingError("%s is an SQLite database, but no recording: name one that 'record' made"
+                                 % self.path)
+        version = self._ask("PRAGMA user_version")[0][0]
+        if version < 1:
+            raise self._damaged("it has no version of its schema")
+        if version > VERSION:
+            raise RecordingError(
+                "%s was recorded by a newer release (schema %d, and this one reads up to %d): read it with"
+                " that release" % (self.path, version, VERSION))
+        # Views, and columns that are computed, could take for ever.
+        there = {name for name, in self._ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table in TABLES:
+            columns = {row[1] for row in self._ask("PRAGMA table_info(%s)" % table.name)}
+            if table.name not in there or not set(table.names) <= columns:
+                raise self._damaged("its table '%s' is not that of a recording" % table.name)
+
+    def _page(self, since_ns: int, until_ns: int) -> Tuple[List[Row], Dict[Optional[int], Workload]]:
+        """The next events, and the names that they refer to, as both were at one moment."""
+        self._ask("BEGIN")
+        try:
+            rows = self._ask(
+                "SELECT id, session, time_ns, names, packed FROM event WHERE id BETWEEN ? AND ?"
+                " AND time_ns >= ? AND time_ns < ? ORDER BY id LIMIT ?",
+                self._reached, self._last, since_ns, until_ns, PAGE)
+            self._check_rows(rows)
+            names: Dict[Optional[int], Workload] = {None: UNKNOWN}
+            for number in {row[3] for row in rows} - {None}:
+                names[number] = self._workload(number)
+            if not {row[1] for row in rows} <= set(self._sessions):
+                self._load_sessions()
+            return rows, names
+        finally:
+            self._ask("COMMIT")
+
+    def _check_rows(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        _, sessions, times, names, packed = zip(*rows)
+        kinds = set(map(type, sessions)) | set(map(type, times)) | set(map(type, names)) - {type(None)}
+        if kinds != {int} or set(map(type, packed)) != {bytes} or set(map(len, packed)) != {EVENT_SIZE}:
+            wrong = next(row for row in rows if not _is_event(row))
+            raise self._damaged("row %s of its events is none" % (wrong[0],))
+
+    def _runs_of(self, rows: Sequence[Row], names: Dict[Optional[int], Workload]) -> Iterator[Run]:
+        _, sessions, times, numbers, events = zip(*rows)
+        joined = b"".join(events)
+        offsets = map(sub, times, (ts_ns for ts_ns, in _TIMES.iter_unpack(joined)))
+        begin = 0
+        for (session, number, offset_ns), alike in groupby(zip(sessions, numbers, offsets)):
+            end = begin + sum(1 for _ in alike)
+            if session not in self._sessions:
+                raise self._damaged("row %d of its events is of session %d, which is not there" % (
+                    rows[begin][0], session))
+            yield Run(self._sessions[session], joined[begin * EVENT_SIZE:end * EVENT_SIZE], offset_ns,
+                      names[number])
+            begin = end
+
+    def _workload(self, number: int) -> Workload:
+        known = self._names.get(number)
+        if known is None:
+            rows = self._ask("SELECT %s FROM names WHERE id = ?" % ", ".join(NAMES.names[1:]), number)
+            if not rows:
+                raise self._damaged("row %d of its names is not there, and events refer to it" % number)
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            known = self._names[number] = self._names_of(number, rows[0])
+        return known
+
+    def _names_of(self, number: int, row: Row) -> Workload:
+        for field, value in zip(Workload.FIELDS, row):
+            if value is not None and type(value) is not (int if field.json_type == "integer" else str):
+                raise self._damaged("'%s' in row %d of its names is none" % (field.name, number))
+        return Workload(row)
+
+    def _load_sessions(self) -> None:
+        for row in self._ask("SELECT %s FROM session" % ", ".join(SESSION.names)):
+            values = dict(zip(SESSION.names, row))
+            number = values.pop("id")
+            for column in SESSION.columns[1:]:
+                value = values[column.name]
+                if value is not None and type(value) is not (int if column.type == "INTEGER" else str):
+                    raise self._damaged("'%s' of its session %d is none" % (column.name, number))
+            values["missing"] = tuple(map(str, self._json(values["missing"], number, list) or ()))
+            for name in ("stats", "ledger"):
+                values[name] = self._json(values[name], number, dict)
+            self._sessions[number] = Session(number=number, **values)
+
+    def _json(self, text: Optional[str], session: int, kind: type) -> Any:
+        if text is None:
+            return None
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, kind):
+            raise self._damaged("its session %d has broken JSON" % session)
+        return value
+
+    def _ask(self, query: str, *values: Any) -> List[Row]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._wrong(error)
+
+    def _wrong(self, error: sqlite3.Error) -> RecordingError:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            return RecordingError("%s is held by another process (%s): try again" % (self.path, text))
+        if _CANNOT_OPEN in text:
+            return RecordingError("%s cannot be opened (%s): it and the -wal and -shm files beside it must be"
+                                  " readable" % (self.path, text))
+        return self._damaged(text)
+
+    def _damaged(self, what: str) -> RecordingError:
+        return RecordingError("%s is damaged or cut short (%s): copy it anew from where it was recorded, its -wal"
+                              " file too if there is one" % (self.path, what))
+
+
+def _is_event(row: Row) -> bool:
+    _, session, time_ns, names, packed = row
+    return (type(session) is type(time_ns) is int and type(names) in (int, type(None))
+            and type(packed) is bytes and len(packed) == EVENT_SIZE)
+
+
+def _bounded(number: Optional[int], default: int) -> int:
+    return default if number is None else max(-_SQLITE_MAX, min(number, _SQLITE_MAX))
