@@ -1,10 +1,11 @@
 """Recordings with events that nobody traced."""
 import json
-import os
 import sqlite3
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, List, NamedTuple
 
+from retrans_ctypes.clock import FixedClock
 from retrans_ctypes.event import Event
+from retrans_ctypes.ndjson import encode
 from retrans_ctypes.recording.schema import EVENT, NAMES, SESSION, statements
 from retrans_ctypes.workload import UNKNOWN, Workload
 
@@ -88,3 +89,22 @@ def database(path: Any, made: Iterable[Recorded], **values: Any) -> str:
     writer.add(made)
     writer.end()
     return writer.path
+
+
+def event_line(made: Recorded) -> str:
+    fields = dict({"type": "event", "time": FixedClock(made.offset_ns).iso(made.event.ts_ns)}, **made.event.to_dict())
+    return encode(dict(fields, **made.workload.to_dict()))
+
+
+def session_lines(made: Iterable[Recorded], **values: Any) -> List[str]:
+    """Of a session that ended in order."""
+    row = session(**values)
+    start = {name: value for name, value in row.items() if name not in ("stats", "ledger")}
+    return [encode(dict(start, type="session", ended_ns=None))] + [event_line(one) for one in made] + [
+        encode({"type": "end", "ended_ns": row["ended_ns"], "stats": row["stats"]}), encode(row["ledger"])]
+
+
+def ndjson(path: Any, lines: Iterable[str]) -> str:
+    with open(str(path), "w", encoding="ascii") as file:
+        file.write("".join(line + "\n" for line in lines))
+    return str(path)

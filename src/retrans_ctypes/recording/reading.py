@@ -1,5 +1,6 @@
 """Opening a recording: what its file begins with tells which kind it is."""
 
+import fcntl
 import os
 from types import TracebackType
 from typing import BinaryIO, Iterator, List, Optional, Type
@@ -21,8 +22,10 @@ class Recording:
     All methods raise RecordingError where the file turns out to be damaged.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        """``file``: ``path``, opened."""
         self.path = path
+        self._file = file
         self.remarks: List[str] = []
         """What is wrong with it that does not keep it from being read; sentences for people."""
 
@@ -44,7 +47,14 @@ class Recording:
     @property
     def recorder_runs(self) -> bool:
         """Whether its recorder still holds the file, as far as that can be told from here."""
-        raise NotImplementedError
+        try:
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
+        except BlockingIOError:
+            return True
+        except OSError:  # this file system has no such locks
+            pass
+        return False
 
     def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
         """Its events as they were recorded: up to those that are there by now.
@@ -55,7 +65,7 @@ class Recording:
 
     def close(self) -> None:
         """Again does nothing."""
-        raise NotImplementedError
+        self._file.close()
 
     def __enter__(self) -> "Recording":
         return self
@@ -89,7 +99,8 @@ def _open(path: str, file: BinaryIO) -> Recording:
     if not start:
         raise RecordingError("%s is empty: nothing was recorded in it" % path)
     if not start.startswith(_DATABASE):
-        raise RecordingError("%s is no recording: name one that 'record' made" % path)
+        from .ndjson_reader import NdjsonRecording
+        return NdjsonRecording(path, file)
     if not os.path.isfile(path):
         raise RecordingError("%s gives an SQLite recording through a pipe, and those are read from"
                              " their file only: name that" % path)

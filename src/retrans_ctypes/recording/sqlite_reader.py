@@ -1,6 +1,5 @@
 """Recordings that are SQLite databases."""
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -14,7 +13,7 @@ from ..errors import RecordingError
 from ..workload import UNKNOWN, Workload
 from .reading import Recording
 from .schema import APPLICATION_ID, EVENT, EVENT_SIZE, NAMES, SESSION, TABLES, VERSION
-from .session import Run, Session
+from .session import Run, Session, make_session, make_workload
 
 PAGE = 8192  # events that are fetched at once
 _PATIENCE = 5.0  # seconds that SQLite waits for another process
@@ -34,8 +33,8 @@ class SqliteRecording(Recording):
     def __init__(self, path: str, file: BinaryIO) -> None:
         """``file``: ``path``, opened. It stays open for as long as the database, since closing it would
         take the locks of SQLite away."""
-        super().__init__(path)
-        self._file = file
+        super().__init__(path, file)
+        self._first, self._last, self._reached = 1, 0, 1
         self._names: Dict[int, Workload] = {}
         self._sessions: Dict[int, Session] = {}
         self._database = self._open()
@@ -60,17 +59,6 @@ class SqliteRecording(Recording):
     def done(self) -> Optional[float]:
         return (self._reached - self._first) / (self._last - self._first + 1) if self.events else 1.0
 
-    @property
-    def recorder_runs(self) -> bool:
-        try:
-            fcntl.flock(self._file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # this file system has no such locks
-            return False
-        fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
-        return False
-
     def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
         since_ns = _bounded(since_ns, -_SQLITE_MAX)
         until_ns = _bounded(until_ns, _SQLITE_MAX)
@@ -87,7 +75,7 @@ class SqliteRecording(Recording):
 
     def close(self) -> None:
         self._database.close()
-        self._file.close()
+        super().close()
 
     def _open(self) -> sqlite3.Connection:
         """A database in WAL mode wants to write beside it even to be read. On a read-only disk it can
@@ -117,8 +105,8 @@ class SqliteRecording(Recording):
 
     def _go_through(self, first: Optional[int], last: Optional[int]) -> None:
         """From now on from row ``first`` to ``last``; None where there are no events."""
-        self._first: int = 1 if first is None else first
-        self._last: int = 0 if last is None else last
+        self._first = 1 if first is None else first
+        self._last = 0 if last is None else last
         self._reached = self._first
 
     def _has_wal(self) -> bool:
@@ -199,34 +187,21 @@ class SqliteRecording(Recording):
         return known
 
     def _names_of(self, number: int, row: Row) -> Workload:
-        for field, value in zip(Workload.FIELDS, row):
-            if value is not None and type(value) is not (int if field.json_type == "integer" else str):
-                raise self._damaged("'%s' in row %d of its names is none" % (field.name, number))
-        return Workload(row)
+        try:
+            return make_workload(row)
+        except ValueError as error:
+            raise self._damaged("row %d of its names: %s" % (number, error))
 
     def _load_sessions(self) -> None:
         for row in self._ask("SELECT %s FROM session" % ", ".join(SESSION.names)):
             values = dict(zip(SESSION.names, row))
             number = values.pop("id")
-            for column in SESSION.columns[1:]:
-                value = values[column.name]
-                if value is not None and type(value) is not (int if column.type == "INTEGER" else str):
-                    raise self._damaged("'%s' of its session %d is none" % (column.name, number))
-            values["missing"] = tuple(map(str, self._json(values["missing"], number, list) or ()))
-            for name in ("stats", "ledger"):
-                values[name] = self._json(values[name], number, dict)
-            self._sessions[number] = Session(number=number, **values)
-
-    def _json(self, text: Optional[str], session: int, kind: type) -> Any:
-        if text is None:
-            return None
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, kind):
-            raise self._damaged("its session %d has broken JSON" % session)
-        return value
+            try:
+                for name in ("missing", "stats", "ledger"):
+                    values[name] = None if values[name] is None else json.loads(values[name])
+                self._sessions[number] = make_session(number, values)
+            except (ValueError, TypeError, RecursionError) as error:
+                raise self._damaged("its session %d: %s" % (number, error))
 
     def _ask(self, query: str, *values: Any) -> List[Row]:
         try:
