@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
 
 from . import _library
+from .aio import others, readable
 from .capabilities import ATTACH, BUFFERS
 from .counts import COUNT_BY, PREFIX4, PREFIX6, Counts, counts
 from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
@@ -167,6 +168,25 @@ class Tracer:
         for event in self:
             return event
         raise StopIteration
+
+    def __aiter__(self) -> "Tracer":
+        """As a loop without ``async``: until stop() or close(). It waits in the running asyncio loop, and
+        lets other tasks go on after each batch; a task that is cancelled loses no event."""
+        self._open_native()
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            for event in self._batch:
+                return event
+            events = self._take()
+            self._batch = iter(events)
+            if events:
+                await others()
+            elif self.ended:
+                raise StopAsyncIteration
+            else:
+                await readable(self._fd, _SLICE)
 
     def poll(self, timeout: Optional[float] = None) -> List[Event]:
         """Wait for events and return those at hand, oldest first.
