@@ -25,6 +25,15 @@ MODULES = [
     "retrans_ctypes.sinks", "retrans_ctypes.doctor",
 ]
 
+# What only other modules of the package are meant to use.
+INNER = {
+    "retrans_ctypes.event": {"address"}, "retrans_ctypes.counts": {"NativeRow", "Packed", "counts"},
+    "retrans_ctypes.capabilities": {"capabilities"},
+}
+
+# How methods that are not called by name are used.
+SPOKEN = {"__iter__": "for ... in", "__aiter__": "async for ... in"}
+
 HEAD = """# The Python interface
 
 Written by `make -C native api-page` from the docstrings; the tests compare. What an `Event` and a `Workload`
@@ -52,7 +61,8 @@ def public(module: ModuleType) -> List[str]:
     assigned = [target.id for node in tree_of(module).body if isinstance(node, ast.Assign)
                 for target in node.targets if isinstance(target, ast.Name)]
     names = assigned + [node.name for node in definitions(tree_of(module).body)]
-    return [name for name in dict.fromkeys(names) if not name.startswith("_")]
+    inner = INNER.get(module.__name__, set())
+    return [name for name in dict.fromkeys(names) if not name.startswith("_") and name not in inner]
 
 
 def definition(module: ModuleType, name: str) -> Tuple[str, Any]:
@@ -69,6 +79,12 @@ def definition(module: ModuleType, name: str) -> Tuple[str, Any]:
 
 def doc(node: Any) -> str:
     return textwrap.dedent(ast.get_docstring(node) or "").strip()
+
+
+def is_field(node: ast.AST) -> bool:
+    """Of a NamedTuple or its like; what packed records have is in docs/fields.md."""
+    return (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id[0].islower()
+            and not ast.unparse(node.annotation).strip("'").startswith("Field["))
 
 
 def call(node: Any, name: str, bound: bool) -> str:
@@ -93,12 +109,15 @@ def code(text: str) -> str:
 def members(node: ast.ClassDef) -> Iterator[str]:
     """Its fields with what stands below them, its properties and methods."""
     for field, below in zip(node.body, node.body[1:] + [ast.Pass()]):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.target.id[0] != "_":
+        if is_field(field):
             said = ""
             if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
                 said = ": " + " ".join(str(below.value.value).split())
-            yield "- `%s` (`%s`)%s" % (field.target.id, ast.unparse(field.annotation), said)
+            assert isinstance(field, ast.AnnAssign)
+            yield "- `%s` (`%s`)%s" % (ast.unparse(field.target), ast.unparse(field.annotation), said)
     for method in definitions(node.body):
+        if method.name in SPOKEN and doc(method):
+            yield "- `%s %s`: %s" % (SPOKEN[method.name], node.name.lower(), " ".join(doc(method).split()))
         if method.name.startswith("_") or isinstance(method, ast.ClassDef):
             continue
         said = " ".join(doc(method).split())
@@ -120,9 +139,7 @@ def inner_bases(module: ModuleType, name: str) -> List[ast.ClassDef]:
 
 
 def entry(module: ModuleType, name: str) -> str:
-    home, node = definition(module, name)
-    if node is None:
-        return "### %s\n\nA value of type `%s`.\n" % (name, type(getattr(module, name)).__name__)
+    _, node = definition(module, name)
     if not isinstance(node, ast.ClassDef):
         return "### %s\n\n%s\n%s\n" % (name, code(name + "(" + call(node, name, False)), doc(node))
     makers = [one for one in definitions(node.body) if one.name in ("__init__", "__new__")]
@@ -136,14 +153,19 @@ def entry(module: ModuleType, name: str) -> str:
 def section(name: str, seen: Dict[str, str]) -> str:
     module = importlib.import_module(name)
     parts = ["## %s\n\n%s\n" % (name, doc(tree_of(module)))]
-    again = []
+    again, values = [], []
     for member in public(module):
-        home, _ = definition(module, member)
+        home, node = definition(module, member)
+        if node is None:
+            values.append("`%s` (`%s`)" % (member, type(getattr(module, member)).__name__))
+            continue
         if (home + "." + member) in seen:
             again.append("`%s`" % member)
             continue
         seen[home + "." + member] = name
         parts.append(entry(module, member))
+    if values:
+        parts.append("Values: %s.\n" % ", ".join(values))
     if again:
         parts.append("Also here: %s (above).\n" % ", ".join(again))
     return "\n".join(parts)

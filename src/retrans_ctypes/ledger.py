@@ -47,6 +47,7 @@ class LedgerRow(NamedTuple):
 
     @property
     def accounted(self) -> int:
+        """Segments of which we know what became of them: all but ``unexplained``."""
         return self.delivered + self.filtered + self.failed + self.limited + self.lost
 
     def sentence(self) -> str:
@@ -67,9 +68,11 @@ class Ledger(NamedTuple):
     """All namespaces in which something was retransmitted, or whose counter cannot tell."""
 
     rows: Tuple[LedgerRow, ...]
+    """By the namespaces' inodes."""
 
     @property
     def unreadable(self) -> List[LedgerRow]:
+        """The namespaces whose counter could not be read: ``kernel`` is None there."""
         return [row for row in self.rows if row.kernel is None]
 
     @property
