@@ -86,8 +86,8 @@ def introduce(pair: LossyPair, duration: float) -> None:
         how = "joined by a link that loses %d %% of the packets (%s)" % (LOSS_PERCENT, pair.loss)
     else:
         how = "and a connect that nobody answers (neither netem nor nft works here)"
-    tell("Demo for %g seconds: two network namespaces (%s and -b)," % (duration, pair.members[0].name))
-    tell("%s." % how)
+    tell("Demo for %g seconds: two network namespaces (%s and -b),\n%s."
+         % (duration, pair.members[0].name, how))
 
 
 def compare(pair: LossyPair, seen: "Counter[int]", tracer: Tracer) -> None:
