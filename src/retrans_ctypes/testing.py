@@ -34,9 +34,9 @@ def assert_no_retransmits(
     conditions, in place of these two. Without any, the whole host counts. ``settle``: seconds for
     which it goes on looking when the block has ended.
 
-    Raises AssertionError, with the events; and where there is none, but segments are missing from the
-    books of these namespaces, since one of them may have been such a retransmit. Raises what Tracer and
-    Filter do, before the block.
+    Raises AssertionError, with the events. It also does where there is none, but where one may have been:
+    segments are missing from the books of these namespaces, a namespace that ``netns`` names cannot be
+    read, or there is no ledger here at all. Raises what Tracer and Filter do, before the block.
     """
     if filter is not None and (port is not None or netns is not None):
         raise UsageError("filter takes the place of port and netns: put them into it, as Filter(ports=..., netns=...)")
@@ -46,7 +46,7 @@ def assert_no_retransmits(
         time.sleep(settle)
         tracer.stop()
         events = [event for event in tracer if not event.failed]
-        doubts = _doubts(tracer, conditions)
+        doubts = _doubts(tracer, conditions, bool(events))
     if events:
         raise AssertionError("\n".join(_told(events) + _uncertain("there may have been more", doubts)))
     if doubts:
@@ -78,15 +78,15 @@ def _uncertain(what: str, doubts: Sequence[str]) -> List[str]:
     return ["this is not certain, %s: %s" % (what, "; ".join(doubts))] if doubts else []
 
 
-def _doubts(tracer: Tracer, conditions: Filter) -> List[str]:
-    """Why something may be missing, in the network namespaces that count."""
+def _doubts(tracer: Tracer, conditions: Filter, all_of_them: bool) -> List[str]:
+    """Why something may be missing, in the network namespaces that count. ``all_of_them``: also where nothing
+    but the proof is missing that nothing is."""
     if not tracer.capabilities.ledger:
         return ["there is no ledger here, since " + tracer.capabilities.why("ledger")]
-    told = (_missing(row) for row in tracer.ledger().rows if not conditions.netns or row.netns in conditions.netns)
-    return [doubt for doubt in told if doubt]
+    rows = [row for row in tracer.ledger().rows if not conditions.netns or row.netns in conditions.netns]
+    return ["network namespace %s: %s" % (row.netns, row.sentence()) for row in rows
+            if _missing(row) or all_of_them and not row.exact or row.kernel is None and conditions.netns]
 
 
-def _missing(row: LedgerRow) -> str:
-    if row.exact and not row.lost and not row.limited:
-        return ""
-    return "network namespace %s: %s" % (row.netns, row.sentence())
+def _missing(row: LedgerRow) -> bool:
+    return bool(row.lost or row.limited or row.unexplained)

@@ -91,6 +91,17 @@ def test_none_seen_is_not_none_where_there_is_no_ledger(lab: Lab, monkeypatch: A
         "this is not certain, no retransmit was seen, but there may have been one: there is no ledger here, since ")
 
 
+def test_a_namespace_that_cannot_be_read(lab: Lab) -> None:
+    """Those of others are no reason to fail; one's own is."""
+    with Lab() as closed:
+        with assert_no_retransmits(4711):
+            knock(closed, 4712)
+        with pytest.raises(AssertionError) as failure:
+            with assert_no_retransmits(4711, netns=closed.client.inode):
+                knock(closed, 4712)
+    assert "there may have been one: network namespace %d: kernel counter unreadable" % closed.client.inode in str(failure.value)
+
+
 def test_conditions_that_cannot_be(lab: Lab) -> None:
     for error, options in ((FilterError, {"port": "http"}), (UsageError, {"port": 1, "filter": Filter()})):
         with pytest.raises(error):
