@@ -22,6 +22,7 @@ MODULES = [
     "retrans_ctypes", "retrans_ctypes.event", "retrans_ctypes.counts", "retrans_ctypes.capabilities",
     "retrans_ctypes.workload", "retrans_ctypes.testing", "retrans_ctypes.arrays", "retrans_ctypes.ndjson",
     "retrans_ctypes.clock", "retrans_ctypes.grouping", "retrans_ctypes.sums", "retrans_ctypes.recording",
+    "retrans_ctypes.recording.writer", "retrans_ctypes.recording.database",
     "retrans_ctypes.sinks", "retrans_ctypes.doctor",
 ]
 
