@@ -33,7 +33,7 @@ def test_traffic_that_arrives_passes(lab: Lab) -> None:
 
 def test_it_names_the_retransmit(lab: Lab) -> None:
     with pytest.raises(AssertionError) as failure:
-        with assert_no_retransmits(4711):
+        with assert_no_retransmits(4711, netns=lab.client.inode):
             knock(lab, 4711)
     first, line = str(failure.value).splitlines()
     assert first == "a segment was sent again:"
