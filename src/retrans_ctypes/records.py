@@ -217,6 +217,14 @@ class PackedRecord(Record, bytes):
         """All records in ``packed``. Nothing in the result refers to that buffer."""
         return list(starmap(cls, cls._WHOLE.iter_unpack(packed)))
 
+    @classmethod
+    def picking(cls, *names: str) -> struct.Struct:
+        """Unpacks these fields, in the struct's order, and nothing else: for loops over very many. What is
+        not known is there as whatever number it has, so ``known`` has to be asked."""
+        return struct.Struct("=" + "".join(
+            row.code if row.name in names else "%dx" % struct.calcsize("=" + row.code)
+            for row in cls.FIELDS))
+
     # In the order of the fields' values: by time first.
     def __lt__(self, other: Any) -> bool:
         return self.LAYOUT.unpack(self) < self.LAYOUT.unpack(other)

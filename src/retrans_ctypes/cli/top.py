@@ -1,0 +1,216 @@
+"""``top``: the flows, hosts or processes with the most retransmits, live."""
+
+import argparse
+import gc
+import math
+import os
+import time
+from typing import Any, Callable, List, Optional
+
+from ..clock import WallClock
+from ..event import Event
+from ..extras import there
+from ..grouping import GROUPINGS
+from ..screen import pages
+from ..screen.flows import SHOWN, Flows
+from ..screen.frame import Frame, Look, shows_unicode
+from ..screen.plain_drawing import draw as draw_plain, draw_table, lines_of
+from ..screen.rich_drawing import RichDrawing
+from ..screen.terminal import Terminal
+from ..screen.view import SORTS, View, rows_of
+from ..sinks.columns import COLUMNS, columns, default_columns, names_shown
+from ..sinks.output import Output
+from ..tracer import BATCH, Tracer
+from ..workload import Lookups
+from .follow import account_for, end, storms, tell
+from .live import add_live_options, tracing
+from .options import Parser, above, seconds, terminal_width
+
+_SLOT = 0.5  # seconds between sums
+_WINDOW = 5.0  # seconds that rates are of, at least
+_MOMENT = 0.05  # seconds in which events gather, since each batch has its price, however small
+_REST = 4  # times as long as a redraw took there is none: counting goes first
+_LEDGER = 5.0  # seconds between looks into the ledger
+_GARBAGE = 100000  # objects; the many that counting makes are in no cycles, so looking for those rarely pays
+_ROWS = 20  # of a table that is no screen
+_WIDE = 132  # columns of what is no terminal
+
+
+class Top:
+    """Counts what the tracer has, and knows what is to be shown of it."""
+
+    def __init__(self, tracer: Tracer, lookups: Lookups, details: Lookups, options: argparse.Namespace) -> None:
+        now = time.monotonic()
+        window = max(_WINDOW, options.interval)
+        self._tracer = tracer
+        self._details = details
+        self._verbose = options.verbose
+        self._clock = WallClock()
+        self._began = now
+        self._slot_ends = now + _SLOT
+        self._ledger = ("ledger: not yet", None)  # type: Any
+        self._ledger_at = now + 1.0
+        self.view = View(options.by, options.sort)
+        self.flows = Flows(lookups, max(1, round(window / _SLOT)), now, failed=options.verbose)
+
+    def take(self, wait: float = 0.0) -> bool:
+        """Count what is there. Returns whether it was little, so that waiting a moment pays."""
+        batch = self._tracer.poll_batch(wait)
+        if batch:
+            self.flows.feed(batch)
+        return len(batch) < BATCH * Event.LAYOUT.size
+
+    def keep_time(self, final: bool = False) -> None:
+        """Sum up where that is due; while paused, what is shown stays, and counting goes on."""
+        now = time.monotonic()
+        if self.view.paused or now < self._slot_ends and not final:
+            return
+        self.flows.tick(now)
+        self._slot_ends = now + _SLOT
+
+    def press(self, key: str) -> bool:
+        """Returns whether that ends it."""
+        action = self.view.press(key)
+        if action == "reset":
+            self.flows.reset(time.monotonic())
+        elif action == "pause":
+            self.flows.keeping = not self.view.paused
+        return action == "quit"
+
+    def page(self, look: Look, most: Optional[int] = None) -> Frame:
+        """What is to be seen now. ``most``: rows at most."""
+        view, flows = self.view, self.flows
+        view.show(rows_of(flows.groups(view.grouping), flows.window))
+        if flows.keeping:
+            flows.watch(view.grouping, pages.visible(view, look))
+        if view.help:
+            return pages.help_page(view, look)
+        if view.detail is not None:
+            self._clock.sample()
+            return pages.detail_page(view, look, flows.recent(view.detail), self._details, self._clock,
+                                     self._verbose)
+        return pages.groups_page(view, self.status(), look, most)
+
+    def status(self) -> pages.Status:
+        recent, total = self.flows.everything()
+        able = self._tracer.capabilities
+        now = time.monotonic()
+        if now >= self._ledger_at:
+            self._ledger_at = now + _LEDGER
+            self._ledger = pages.ledger_words(self._tracer.ledger()) if able.ledger else ("no ledger", None)
+        return pages.Status(os.uname().nodename, able.attach, now - self._began, self.flows.window, recent, total,
+                            self._tracer.stats(), *self._ledger)
+
+
+def main(arguments: List[str]) -> int:
+    options = parser().parse_args(arguments)
+    output = Output()
+    gc.set_threshold(_GARBAGE)
+    names = [name for by in SHOWN for name in GROUPINGS[by].names] + list(COLUMNS["workload"].names)
+    with Lookups(names=names) as lookups, Lookups(names=shown_of_events()) as details, \
+            tracing(options) as tracer:
+        try:
+            top = Top(tracer, lookups, details, options)
+            if options.batch or options.once or not draws_here():
+                print_tables(top, tracer, output, options)
+            else:
+                run_screen(top, tracer, output, options)
+        finally:
+            end(tracer)
+            if tracer.stats().limited:
+                tell(storms(tracer.counts()))
+            account_for(tracer)
+    return 0
+
+
+def shown_of_events() -> List[str]:
+    """The names that the page of events may show."""
+    return names_shown(columns(default_columns(None)))
+
+
+def draws_here() -> bool:
+    """Whether stdout is a terminal that one can draw on."""
+    return os.isatty(1) and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
+def run_screen(top: Top, tracer: Tracer, output: Output, options: argparse.Namespace) -> None:
+    draw = drawing()
+    colour, unicode = not os.environ.get("NO_COLOR"), shows_unicode()
+    now = time.monotonic()
+    deadline = None if options.duration is None else now + options.duration
+    draws = now
+    few = False
+    with Terminal(output) as terminal:
+        while not tracer.ended:
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                tracer.stop()
+            keys = terminal.wait(_MOMENT) if few else terminal.wait(
+                min(_SLOT, max(0.0, draws - now)), tracer.fileno())
+            few = top.take()
+            top.keep_time()
+            if any([top.press(key) for key in keys]):
+                tracer.stop()
+            now = time.monotonic()
+            if keys or terminal.changed or now >= draws:
+                look = Look(*terminal.size(), unicode, colour)
+                terminal.draw(draw(top.page(look, options.top), look))
+                now, began = time.monotonic(), now
+                draws = now + max(options.interval, _REST * (now - began))
+
+
+def print_tables(top: Top, tracer: Tracer, output: Output, options: argparse.Namespace) -> None:
+    """A table each interval, for a pipe, a file, or a terminal that cannot be drawn on."""
+    begun = time.monotonic()
+    duration = options.interval if options.once else options.duration
+    ends = begun + (math.inf if duration is None else duration)
+    shows = begun + (math.inf if options.once else options.interval)
+    while not tracer.ended:
+        now = time.monotonic()
+        if now >= ends:
+            tracer.stop()
+        few = top.take(max(0.0, min(_SLOT, ends - now, shows - now)))
+        top.keep_time()
+        if now >= shows and now < ends:
+            print_table(top, output, options)
+            shows += options.interval * ((now - shows) // options.interval + 1)
+        output.check_reader()
+        if few and not tracer.ended:
+            time.sleep(_MOMENT)
+    top.keep_time(final=True)
+    print_table(top, output, options)
+
+
+def print_table(top: Top, output: Output, options: argparse.Namespace) -> None:
+    most = options.top or _ROWS
+    look = Look(terminal_width() or _WIDE, most + 6, shows_unicode(), False)
+    page = top.page(look, most)
+    for line in lines_of(page.head) + draw_table(page.table._replace(chosen=None)):
+        output.line(line)
+    output.line("")
+    output.flush()
+
+
+def drawing() -> Callable[[Frame, Look], List[str]]:
+    """rich, or where that is not installed what the standard library can do."""
+    return RichDrawing().draw if there("rich.table") else draw_plain
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser("top", "Show live what is retransmitted most: by flow, remote, prefix, port, process,\n"
+                           "container or unit. Press ? for the keys. Into a pipe, or with --batch, it\n"
+                           "writes a table each interval.")
+    result.add_argument("--by", choices=SHOWN, default=SHOWN[0], metavar="KEY",
+                        help="what to show first: %s (flow)" % ", ".join(SHOWN))
+    result.add_argument("--sort", choices=list(SORTS), default="rate", metavar="COLUMN",
+                        help="what comes first: %s (rate)" % ", ".join(SORTS))
+    result.add_argument("--interval", type=seconds, default=1.0, metavar="SECONDS",
+                        help="draw that often (1)")
+    result.add_argument("--top", type=above(0), metavar="N",
+                        help="rows to show (as many as there is room for; %d in a table)" % _ROWS)
+    result.add_argument("--batch", action="store_true", help="write tables, do not draw a screen")
+    result.add_argument("--once", action="store_true", help="write one table after an interval, and end")
+    result.add_argument("-v", "--verbose", action="store_true",
+                        help="tell how it is attached, and show attempts that failed among a row's events")
+    add_live_options(result)
+    return result
