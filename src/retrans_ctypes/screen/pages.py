@@ -45,17 +45,17 @@ class Status(NamedTuple):
     """Whether the ledger adds up; None: there is none, or nothing is known yet."""
 
 
-def ledger_words(ledger: Ledger) -> Tuple[str, bool]:
-    """In a few words, and whether that is good. While tracing goes on the counters are read one after
+def ledger_words(ledger: Ledger) -> Tuple[str, Optional[bool]]:
+    """In a few words, and whether that is good, None for neither. While tracing goes on the counters are read one after
     the other, so what is no more than the uncertainty is nothing to tell."""
     total = ledger.total
     if total.uncertainty is None:
-        return "ledger: doubt not bounded", False
+        return "ledger: doubt not bounded", None
     off = sum(max(0, abs(row.unexplained or 0) - (row.uncertainty or 0)) for row in ledger.rows)
     if off:
         return "ledger: %s unexplained" % amount(total.unexplained or off), False
     if ledger.unreadable:
-        return "ledger: %d unreadable" % len(ledger.unreadable), False
+        return "ledger: %d unreadable" % len(ledger.unreadable), None
     return ("ledger adds up" if total.exact else "ledger adds up within %s" % amount(total.uncertainty)), True
 
 

@@ -48,15 +48,17 @@ class RichDrawing:
 
     def _made(self, table: Table, look: Look) -> Any:
         made = self._table(
-            box=None, padding=(0, 1, 0, 0), show_header=not table.words, header_style=_STYLES[HEADER],
-            width=look.width)
+            box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=not table.words,
+            header_style=_STYLES[HEADER], width=look.width)
         for place, column in enumerate(table.columns):
             title, width = cut(column.title, column.width), column.width
             if place == 0:
                 title, width = " " + title, width + 1  # the mark of the chosen row
             made.add_column(self._text(title), width=width, no_wrap=True, overflow="crop",
                             justify="right" if column.right else "left")
-        made.add_column("", ratio=1)  # so that the chosen row is as wide as the screen
+        left = look.width - 1 - sum(column.width + 1 for column in table.columns)
+        if left > 0:
+            made.add_column("", width=left)  # so that the chosen row is as wide as the screen
         for place, row in enumerate(table.rows):
             chosen = place == table.chosen
             first: Line = [(">" if chosen else " ", PLAIN), *row[0]]

@@ -15,9 +15,9 @@ _BAD_STALL_US = 1000000
 
 # The narrowest that a name may become, below and from 60 columns on; how wide it is where there is room.
 _NARROW, _MIDDLE = 22, 30
-_USUAL = {"flow": 43, "remote": 26, "prefix": 26, "lport": 8, "rport": 8, "pid": 24, "container": 40, "unit": 30}
+_USUAL = {"flow": 43, "remote": 26, "prefix": 26, "lport": 12, "rport": 12, "pid": 24, "container": 40, "unit": 30}
 _BAR_MOST = 20
-_EXTRA = 5  # columns of this rank and above may not make the name narrower than it likes to be
+_EXTRA, _LAST = 5, 7  # from these ranks on, a column is there only if the usual, or the longest, name has room
 
 TITLES = {"flow": "FLOW", "remote": "REMOTE", "prefix": "PREFIX", "lport": "LOCAL PORT", "rport": "REMOTE PORT",
           "pid": "PROCESS", "container": "CONTAINER", "unit": "UNIT"}
@@ -144,17 +144,19 @@ def _title(title: str, sort: str, view: View) -> str:
 def _fitting(view: View, longest: int, width: int) -> Tuple[int, List[Tuple[Column, int]]]:
     """How wide the name is, and the columns beside it with their widths."""
     least = min(_NARROW if width < 60 else _MIDDLE, _USUAL[view.by])
-    usual = min(max(longest, _USUAL[view.by]), max(least, width // 2))
+    usual = max(_USUAL[view.by], least)
+    longest = min(max(longest, usual), max(usual, width // 2))
     left = width - 1 - least  # the mark of the chosen row
     taken: List[Column] = []
     for column in sorted(COLUMNS_BESIDE, key=lambda column: column.rank):
         if view.by not in column.by:
             continue
-        if column.width + 1 > left - (usual - least if column.rank >= _EXTRA else 0):
+        wished = least if column.rank < _EXTRA else usual if column.rank < _LAST else longest
+        if column.width + 1 > left - (wished - least):
             break
         taken.append(column)
         left -= column.width + 1
-    more = min(left, usual - least)
+    more = min(left, longest - least)
     bars = min(left - more, _BAR_MOST - 6)
     return least + more, [
         (column, column.width + (bars if column.title == "WHY" else 0))
