@@ -76,12 +76,12 @@ def test_ratio_is_the_kernels(lab: Lab, nothing_left_behind: None) -> None:
 
 def test_pause_holds_the_screen_and_counts_on(lab: Lab, nothing_left_behind: None) -> None:
     with top(*of(lab)) as screen:
-        screen.wait(lambda text: "0 flows" in text, "screen")
+        screen.wait(lambda text: "second (0)" in text, "screen")
         screen.press("p")
         screen.wait(lambda text: "PAUSED" in text, "pause")
         with connecting(lab.client, V4.dead, PORT):
             lab.client.run(["sleep", "1.6"])
-            assert "PAUSED  0 flows" in screen.text
+            assert "PAUSED  flows by segments a second (0)" in screen.text
             screen.press("p")
             screen.wait(lambda text: REMOTE in text and "PAUSED" not in text, "flow", 3)
         screen.press("r")

@@ -145,10 +145,10 @@ def test_head_and_foot() -> None:
     assert drawn[0].startswith("retrans top  host") and "up 1:06:40" in drawn[0]
     assert drawn[1].startswith("11,070 seg/s  410 events/s  22,140 segments")
     assert drawn[2].startswith("lost 3  limited 11  ledger adds up within 16")
-    assert drawn[3] == "40 flows by segments a second"
+    assert drawn[3] == "flows by segments a second (40)"
     view = View()
     view.paused, view.filter = True, "abc"
-    assert draw(pages.groups_page(view, STATUS, DARK), DARK)[3] == "PAUSED  0 flows by segments a second  with 'abc'"
+    assert draw(pages.groups_page(view, STATUS, DARK), DARK)[3] == "PAUSED  flows by segments a second (0)  with 'abc'"
 
 
 def test_help_has_every_key_and_column() -> None:

@@ -116,7 +116,7 @@ def test_the_other_keys() -> None:
 @pytest.mark.parametrize("data, keys", [
     ([b"q"], ["q"]), ([b"\x1b[A\x1b[B"], ["up", "down"]), ([b"\x1b", b"[", b"5~"], ["page up"]),
     ([b"\x1bOA\r\n"], ["up", "enter", "enter"]), ([b"\x1b", b""], ["escape"]), ([b"\x1b\x1b[C"], ["escape", "right"]),
-    ([b"\x1b[1;5A"], []), ([b"\x1b[", b"", b"q"], ["q"]), ([b"\x1ba", b"b"], ["b"]), ([b"\x00\x01\x7f\x15"], ["backspace", "kill"]),
+    ([b"\x1b[1;5A"], []), ([b"\x1b[", b"", b"q"], ["q"]), ([b"\x1ba", b"b"], ["b"]), ([b"\x00\x01\x7f\x15\x0c"], ["backspace", "kill", "redraw"]),
     (["\u00e9\u4e2d".encode()], ["\u00e9", "\u4e2d"]), ([b"\xc3", b"\xa9"], ["\u00e9"]), ([b"\xff"], ["\ufffd"]),
     ([b"\x1b[" + b"1" * 40 + b"x"], ["1"] * 24 + ["x"]),
 ])

@@ -151,6 +151,7 @@ def run_screen(top: Top, tracer: Tracer, output: Output, options: argparse.Names
             top.keep_time()
             if any([top.press(key) for key in keys]):
                 tracer.stop()
+            terminal.changed |= "redraw" in keys
             now = time.monotonic()
             if keys or terminal.changed or now >= draws:
                 look = Look(*terminal.size(), unicode, colour)

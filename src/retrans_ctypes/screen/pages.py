@@ -160,7 +160,7 @@ def _head(status: Status, look: Look) -> List[Line]:
 def _about(view: View, status: Status, look: Look) -> Line:
     """What the table is."""
     total = len(view.rows)
-    items: List[Line] = [[("%s %s by %s" % (amount(total), GROUPINGS[view.by].many, SORTED_BY[view.sort]), TITLE)]]
+    items: List[Line] = [[("%s by %s" % (GROUPINGS[view.by].many, SORTED_BY[view.sort]), TITLE), (" (%s)" % amount(total), PLAIN)]]
     if view.paused:
         items.insert(0, [_PAUSED[0]])
     if view.filter or view.typing:

@@ -74,8 +74,9 @@ class Terminal:
         return size.columns or 80, size.lines or 24
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines from the top; what was there before is overwritten, so nothing flickers."""
-        text = "\x1b[H" + "\r\n".join(line + "\x1b[0m\x1b[K" for line in lines) + "\x1b[J"
+        """Show these lines from the top. Each is cleared just before it is written over, so nothing
+        flickers; clearing the rest behind it would take the last letter of a full line."""
+        text = "\x1b[H" + "\r\n".join("\x1b[K" + line + "\x1b[0m" for line in lines)
         self._send(("\x1b[2J" if self.changed else "") + text)
         self.changed = False
 
