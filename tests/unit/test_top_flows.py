@@ -171,20 +171,33 @@ def test_events_stand_still_while_nothing_is_kept() -> None:
 
 def test_flows_are_bounded_and_sums_stay_exact() -> None:
     """Of flows that are kept no more, every grouping still has the sums; flows themselves are among the others."""
-    counted = flows(most=40)
+    counted = flows(most=64)
     for number in range(300):
         counted.feed(made(number % 3, sport=number + 1))
         if number % 20 == 19:
             counted.tick(101.0 + number)
     counted.tick(500.0)
-    assert len(counted._flows) <= 40 and len(counted._sockets) <= 40
+    assert len(counted._flows) <= 64 and len(counted._sockets) <= 64
     for by in SHOWN:
         groups = counted.groups(GROUPINGS[by])
         assert sum(one.total[tally.SEGS] for one in groups.values()) == 300, by
-        assert len(groups) <= 40 + 10 + 1
+        assert len(groups) <= 64 + 16 + 1
     assert set(counted.groups(GROUPINGS["remote"])) == {"10.0.0.2", "10.0.1.2", "10.0.2.2"}
     assert group(counted, "remote", "10.0.0.2").total[tally.SEGS] == 100
     assert group(counted, "flow", OTHERS).total[tally.SEGS] == 300 - len(counted._flows)
+
+
+def test_a_flood_is_bounded_while_paused_too() -> None:
+    """Nothing ticks then. Afterwards rates are as exact as if nothing had been forgotten."""
+    counted = flows(most=64)
+    for number in range(1000):
+        counted.feed(made(1, sport=number + 1) + made(2))
+    assert len(counted._slot.flows) <= 2 * 64 and len(counted._flows) <= 64
+    counted.tick(102.0)
+    found = counted.groups(GROUPINGS["remote"])
+    assert {name: one.recent[tally.SEGS] for name, one in found.items()} == {"10.0.1.2": 1000, "10.0.2.2": 1000}
+    assert sum(one.recent[tally.SEGS] for one in counted.groups(GROUPINGS["lport"]).values()) == 2000
+    assert sum(one.recent[tally.SEGS] for one in counted.groups(GROUPINGS["flow"]).values()) == 2000
 
 
 def test_names_that_are_known_late() -> None:

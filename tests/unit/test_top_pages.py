@@ -1,26 +1,30 @@
 """How `top` looks: on any terminal, whatever the names hold."""
-import builtins
+import os
 import re
+import sys
 from typing import Any, Callable, List
 
 import pytest
 from fake_library import event, packed
+from places import REPOSITORY
+from retrans_ctypes.clock import WallClock
 from retrans_ctypes.errors import ExtraMissing
 from retrans_ctypes.event import Event
 from retrans_ctypes.ledger import Ledger, LedgerRow
-from retrans_ctypes.screen import pages, tally
-from retrans_ctypes.screen.flows import SHOWN, Flows
-from retrans_ctypes.screen.frame import Look, bar, cells, cut, shorten, shows_unicode
+from retrans_ctypes.screen import pages
+from retrans_ctypes.screen.flows import MOST, RECENT, SHOWN, Flows
+from retrans_ctypes.screen.frame import LETTERS, Look, bar, cells, cut, shorten
 from retrans_ctypes.screen.plain_drawing import draw, draw_table
 from retrans_ctypes.screen.rich_drawing import RichDrawing
 from retrans_ctypes.screen.table import COLUMNS_BESIDE, amount, share, table, waiting, words
 from retrans_ctypes.screen.view import View, rows_of
+from retrans_ctypes.sinks.columns import columns, default_columns
 from retrans_ctypes.stats import Stats
-from retrans_ctypes.clock import WallClock
 from retrans_ctypes.workload import Workload
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = b"\x1b[2J[red]\n\"'"
+EVENT_COLUMNS = columns(default_columns(80))
 DARK = Look(80, 24, True, True)
 
 
@@ -60,7 +64,7 @@ def page(kind: str, look: Look, by: str = "flow") -> Any:
     if kind == "events":
         view.press("enter")
         assert view.detail is not None
-        return pages.detail_page(view, look, FLOWS.recent(view.detail), Names(), WallClock(), False)  # type: ignore
+        return pages.detail_page(view, look, FLOWS.recent(view.detail), EVENT_COLUMNS, Names(), WallClock())
     if kind == "typing":
         view.press("/")
         view.filter = "\x1b" + "1" * 300
@@ -159,6 +163,18 @@ def test_help_has_every_key_and_column() -> None:
         assert reason in text
 
 
+def test_the_document_has_every_key_column_and_reason() -> None:
+    with open(os.path.join(REPOSITORY, "docs", "top.md"), encoding="utf-8") as file:
+        text = file.read()
+    for column in COLUMNS_BESIDE:
+        assert re.search(r"^\| ([A-Z/]+, )?%s(, [A-Z]+)? \|" % column.title, text, re.M), column.title
+    for name, letter in LETTERS.items():
+        assert "`%s` %s" % (letter, name) in text or name == "unknown" and "`?` unknown" in text
+    for key in ("q", "s", ">", "<", "1", str(len(SHOWN)), "g", "/", "k", "j", "p", "r", "?"):
+        assert "`%s`" % key in text
+    assert "last\n{} events".format(RECENT) in text and "{:,} flows".format(MOST) in text
+
+
 def test_the_last_events_are_at_the_bottom() -> None:
     view = View()
     view.detail = "x"
@@ -166,7 +182,7 @@ def test_the_last_events_are_at_the_bottom() -> None:
     look = Look(80, 10, True, False)
 
     def remotes() -> List[str]:
-        drawn = draw(pages.detail_page(view, look, events, Names(), WallClock(), False), look)  # type: ignore
+        drawn = draw(pages.detail_page(view, look, events, EVENT_COLUMNS, Names(), WallClock()), look)
         return re.findall(r"0\.0\.0\.0:(\d+)", "\n".join(drawn))
     assert remotes() == [str(number) for number in range(93, 100)]
     view.press("up")
@@ -211,15 +227,6 @@ def test_text_is_cut_by_what_it_takes_on_a_terminal() -> None:
     assert shorten("abcdefghij", 2, DARK) == "ab"
 
 
-@pytest.mark.parametrize("environment, yes", [
-    ({}, False), ({"LANG": "C"}, False), ({"LANG": "de_DE.UTF-8"}, True), ({"LANG": "C.utf8"}, True),
-    ({"LC_CTYPE": "C.UTF-8"}, False),  # set by Python itself, the locale being C
-    ({"LC_ALL": "C", "LANG": "C.UTF-8"}, False), ({"LC_ALL": "C.UTF-8"}, True),
-    ({"LANG": "en_US.ISO-8859-1"}, False), ({"LANG": "en_US.UTF-8", "LC_CTYPE": "C"}, False)])
-def test_locales(environment: Any, yes: bool) -> None:
-    assert shows_unicode(environment) is yes
-
-
 @pytest.mark.parametrize("rows, told", [
     ([], ("ledger adds up", True)),
     ([{}], ("ledger adds up", True)),
@@ -234,9 +241,7 @@ def test_the_ledger_in_a_few_words(rows: Any, told: Any) -> None:
 
 
 def test_without_rich_one_sentence(monkeypatch: Any) -> None:
-    real = builtins.__import__
-    monkeypatch.setitem(__import__("sys").modules, "rich.console", None)
-    assert real
+    monkeypatch.setitem(sys.modules, "rich.console", None)
     with pytest.raises(ExtraMissing, match=r"pip install 'retrans_ctypes\[top\]'"):
         RichDrawing()
 
@@ -246,4 +251,3 @@ def test_a_table_without_a_screen() -> None:
     view.show(rows_of(FLOWS.groups(view.grouping), 2.0))
     drawn = draw_table(table(view, view.rows[:3], Look(100, 24, True, False)))
     assert len(drawn) == 4 and drawn[0].startswith(" FLOW") and not any(">" == line[0] for line in drawn)
-    assert tally.EVENTS == 0

@@ -1,5 +1,6 @@
 """The terminal comes back as it was, whatever happens; without a kernel."""
 import os
+import subprocess
 import sys
 import termios
 from typing import Any, Callable
@@ -73,3 +74,15 @@ def test_bad_usage_is_one_sentence(stub: Callable[..., str], options: Any, sente
     with Screen(command(*options), columns=300, RETRANS_CTYPES_LIBRARY=stub()) as screen:
         assert screen.end() == 2
         assert sentence in screen.text and len([line for line in screen.lines if line]) == 1
+
+
+@pytest.mark.parametrize("environment, yes", [
+    ({}, False), ({"LANG": "C"}, False), ({"LANG": "C.UTF-8"}, True), ({"LC_ALL": "C", "LANG": "C.UTF-8"}, False),
+    ({"LC_ALL": "C.UTF-8"}, True), ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False)])
+def test_locales(environment: Any, yes: bool) -> None:
+    """In a process of its own: Python reads them once, and may change LC_CTYPE."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LC_") and name != "LANG"}
+    asked = subprocess.run(
+        [sys.executable, "-c", "from retrans_ctypes.cli.top import shows_unicode; print(shows_unicode())"],
+        env=dict(kept, **environment), stdout=subprocess.PIPE, check=True, universal_newlines=True)
+    assert asked.stdout.strip() == str(yes)

@@ -12,7 +12,7 @@ def row(name: str, rate: float = 0.0, owner: str = "-", **numbers: int) -> Row:
     recent, total = tally.empty(), tally.empty()
     for place, value in numbers.items():
         recent[getattr(tally, place)] = total[getattr(tally, place)] = value
-    return Row(Group(name, recent, total, None, 1), rate, owner)
+    return Row(Group(name, recent, total, None, 1), rate, owner, name)
 
 
 ROWS = [row("a", 1.0, SEGS=9, STALL=100, STALLS=1, WORST=100, owner="cat (1)"), row("b", 3.0, SEGS=1, SENT=100, AGAIN=50),

@@ -13,18 +13,22 @@ from ..extras import there
 from ..grouping import GROUPINGS
 from ..screen import pages
 from ..screen.flows import SHOWN, Flows
-from ..screen.frame import Frame, Look, shows_unicode
+from ..screen.frame import Frame, Look
 from ..screen.plain_drawing import draw as draw_plain, draw_table, lines_of
 from ..screen.rich_drawing import RichDrawing
 from ..screen.terminal import Terminal
-from ..screen.view import SORTS, View, rows_of
-from ..sinks.columns import COLUMNS, columns, default_columns, names_shown
+from ..screen.view import SORTS, View, resolved, rows_of
+from ..sinks.columns import COLUMNS, MARKED, Column, columns, default_columns, names_shown, with_hosts
 from ..sinks.output import Output
+from ..sinks.printable import locale_encoding
 from ..tracer import BATCH, Tracer
 from ..workload import Lookups
+from ..workload.hosts import HostNames
 from .follow import account_for, end, storms, tell
 from .live import add_live_options, tracing
-from .options import Parser, above, seconds, terminal_width
+from .options import (
+    Parser, above, add_color_option, add_time_options, add_verbose, colours_for, seconds, terminal_width, time_style,
+)
 
 _SLOT = 0.5  # seconds between sums
 _WINDOW = 5.0  # seconds that rates are of, at least
@@ -32,6 +36,7 @@ _MOMENT = 0.05  # seconds in which events gather, since each batch has its price
 _REST = 4  # times as long as a redraw took there is none: counting goes first
 _LEDGER = 5.0  # seconds between looks into the ledger
 _GARBAGE = 100000  # objects; the many that counting makes are in no cycles, so looking for those rarely pays
+_SMALL, _TINY = 60, ("time", "reason", "stall", "segs")
 _ROWS = 20  # of a table that is no screen
 _WIDE = 132  # columns of what is no terminal
 
@@ -44,8 +49,9 @@ class Top:
         window = max(_WINDOW, options.interval)
         self._tracer = tracer
         self._details = details
-        self._verbose = options.verbose
-        self._clock = WallClock()
+        self._options = options
+        self._hosts = HostNames() if options.resolve else None
+        self._clock = WallClock(time_style(options))
         self._began = now
         self._slot_ends = now + _SLOT
         self._ledger = ("ledger: not yet", None)  # type: Any
@@ -81,15 +87,28 @@ class Top:
         """What is to be seen now. ``most``: rows at most."""
         view, flows = self.view, self.flows
         view.show(rows_of(flows.groups(view.grouping), flows.window))
+        visible = pages.visible(view, look)
         if flows.keeping:
-            flows.watch(view.grouping, pages.visible(view, look))
+            flows.watch(view.grouping, visible)
+        if self._hosts is not None:
+            near = set(visible)
+            view.rows = [resolved(row, view.by, self._hosts.get) if row.name in near else row for row in view.rows]
         if view.help:
             return pages.help_page(view, look)
         if view.detail is not None:
             self._clock.sample()
-            return pages.detail_page(view, look, flows.recent(view.detail), self._details, self._clock,
-                                     self._verbose)
+            return pages.detail_page(
+                view, look, flows.recent(view.detail), self._columns(look.width), self._details, self._clock)
         return pages.groups_page(view, self.status(), look, most)
+
+    def _columns(self, width: int) -> List[Column]:
+        """Those of the page of events: as trace has them, but on narrow terminals what the group tells
+        itself is left out."""
+        style = time_style(self._options)
+        names = _TINY if width < _SMALL else default_columns(
+            max(width, MARKED) if self._options.verbose else width, style)
+        picked = columns(names, style=style)
+        return picked if self._hosts is None else with_hosts(picked, self._hosts.get)
 
     def status(self) -> pages.Status:
         recent, total = self.flows.everything()
@@ -135,7 +154,7 @@ def draws_here() -> bool:
 
 def run_screen(top: Top, tracer: Tracer, output: Output, options: argparse.Namespace) -> None:
     draw = drawing()
-    colour, unicode = not os.environ.get("NO_COLOR"), shows_unicode()
+    colour = colours_for(options).on
     now = time.monotonic()
     deadline = None if options.duration is None else now + options.duration
     draws = now
@@ -154,7 +173,7 @@ def run_screen(top: Top, tracer: Tracer, output: Output, options: argparse.Names
             terminal.changed |= "redraw" in keys
             now = time.monotonic()
             if keys or terminal.changed or now >= draws:
-                look = Look(*terminal.size(), unicode, colour)
+                look = Look(*terminal.size(), shows_unicode(), colour)
                 terminal.draw(draw(top.page(look, options.top), look))
                 now, began = time.monotonic(), now
                 draws = now + max(options.interval, _REST * (now - began))
@@ -192,15 +211,32 @@ def print_table(top: Top, output: Output, options: argparse.Namespace) -> None:
     output.flush()
 
 
+def shows_unicode() -> bool:
+    """Whether the locale says that this terminal can show more than ASCII.
+
+    Where the locale is C, Python may have set LC_CTYPE itself (PEP 538), and that says nothing.
+    """
+    every, kind, other = [os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    coerced = not every and kind == "C.UTF-8" and other in ("", "C", "POSIX")
+    return locale_encoding() == "utf-8" and not coerced
+
+
 def drawing() -> Callable[[Frame, Look], List[str]]:
     """rich, or where that is not installed what the standard library can do."""
     return RichDrawing().draw if there("rich.table") else draw_plain
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("top", "Show live what is retransmitted most: by flow, remote, prefix, port, process,\n"
-                           "container or unit. Press ? for the keys. Into a pipe, or with --batch, it\n"
-                           "writes a table each interval.")
+    result = Parser(
+        "top", "Shows live what is retransmitted most, by flow, remote, process and the like: '?' tells the"
+               " keys. Into a pipe it writes tables.",
+        examples=[
+            ("", "flows, until q or Ctrl-C"),
+            ("--by remote --sort ratio", "the worst paths"),
+            ("--by container --rport 443", "who, to port 443"),
+            ("--once --top 5 | cat", "the five worst, as text"),
+        ],
+        short=["--by", "--sort", "--interval", "--top", "--once", "--duration", "--port", "--raddr", "--reason"])
     result.add_argument("--by", choices=SHOWN, default=SHOWN[0], metavar="KEY",
                         help="what to show first: %s (flow)" % ", ".join(SHOWN))
     result.add_argument("--sort", choices=list(SORTS), default="rate", metavar="COLUMN",
@@ -211,7 +247,10 @@ def parser() -> argparse.ArgumentParser:
                         help="rows to show (as many as there is room for; %d in a table)" % _ROWS)
     result.add_argument("--batch", action="store_true", help="write tables, do not draw a screen")
     result.add_argument("--once", action="store_true", help="write one table after an interval, and end")
-    result.add_argument("-v", "--verbose", action="store_true",
-                        help="tell how it is attached, and show attempts that failed among a row's events")
+    result.add_argument("--resolve", action="store_true",
+                        help="names of hosts in place of addresses, once DNS has told them")
+    add_color_option(result)
+    add_verbose(result, "; and show attempts that failed among a row's events")
+    add_time_options(result)
     add_live_options(result)
     return result

@@ -6,7 +6,7 @@ at once, and with all that was counted before.
 """
 
 from collections import deque
-from typing import Any, Deque, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from ..event import KNOWN_BYTES, KNOWN_SEGS, KNOWN_SENT, KNOWN_STALL, REASONS, Event
 from ..grouping import GROUPINGS, UNKNOWN, Grouping
@@ -15,6 +15,9 @@ from .tally import AGAIN, EVENTS, REASON, SEGS, SENT, STALL, STALLS, WORST, Tall
 
 RECENT = 200
 """So many events are kept of each group that is watched."""
+
+MOST = 16384
+"""Flows that are kept apart, unless told otherwise."""
 
 OTHERS = "(others)"
 """The group of what is beyond the groups that are kept."""
@@ -71,12 +74,41 @@ class Flow:
 class _Slot:
     """What came in a part of the window."""
 
-    __slots__ = ("began", "flows", "sum")
+    __slots__ = ("began", "flows", "old", "sum")
 
     def __init__(self, began: float) -> None:
         self.began = began
         self.flows: List[Tuple[Flow, Tally]] = []
+        self.old = _Archive()  # of flows that are kept no more
         self.sum = empty()
+
+    def forget(self, gone: Set[Flow], most: int) -> None:
+        """Keep only the sums of these flows."""
+        kept = []
+        for flow, tally in self.flows:
+            if flow in gone:
+                self.old.put(flow, tally, most)
+            else:
+                kept.append((flow, tally))
+        self.flows = kept
+
+
+class _Archive(Dict[str, Dict[str, Tally]]):
+    """Grouping -> group -> what flows that are kept no more came to. Flows themselves are among the others."""
+
+    def __init__(self) -> None:
+        super().__init__((name, {}) for name in SHOWN)
+
+    def put(self, flow: Flow, tally: Tally, most: int) -> None:
+        """``most``: groups of each grouping."""
+        for by, groups in self.items():
+            name = OTHERS if by == "flow" else flow.group(GROUPINGS[by])
+            if name in groups:
+                add(groups[name], tally)
+            elif len(groups) < most:
+                groups[name] = list(tally)
+            else:
+                add(groups.setdefault(OTHERS, empty()), tally)
 
 
 class Group(NamedTuple):
@@ -92,10 +124,10 @@ class Group(NamedTuple):
 
 class Flows:
     """Counts packed events. ``lookups`` finds names (a Lookups, or its like); ``slots``: how many ticks
-    the window has; ``most``: how many flows are kept apart, and four times the groups in each other
-    grouping that outlive their flows; ``failed``: keep failed attempts among the recent events."""
+    the window has; ``most``: how many flows are kept apart, which is four times the groups of each other
+    grouping that may outlive their flows; ``failed``: keep failed attempts among the recent events."""
 
-    def __init__(self, lookups: Any, slots: int, now: float, most: int = 16384, failed: bool = False) -> None:
+    def __init__(self, lookups: Any, slots: int, now: float, most: int = MOST, failed: bool = False) -> None:
         self._lookups = lookups
         self._most = most
         self._failed = failed
@@ -108,7 +140,7 @@ class Flows:
         """Forget all. ``now``: seconds on a clock that never goes back, here and in tick()."""
         self._flows: Dict[_Key, Flow] = {}
         self._sockets: Dict[_Key, List[int]] = {}
-        self._old: Dict[str, Dict[str, Tally]] = {name: {} for name in SHOWN}
+        self._old = _Archive()
         self._all = empty()
         self._active: List[Flow] = []
         self._slot = _Slot(now)  # the one that runs
@@ -192,16 +224,18 @@ class Flows:
             if made[2] is None or flow.rank > made[2].rank:
                 made[2] = flow
         for slot in self._slots:
-            for flow, tally in slot.flows:
-                made = found.get(flow.groups.get(by) or flow.group(grouping))
+            parts = [(flow.groups.get(by) or flow.group(grouping), tally) for flow, tally in slot.flows]
+            for name, tally in [*parts, *slot.old[by].items()]:
+                made = found.get(name)
                 if made is None:
-                    continue  # among the others by now
+                    made = found[name] = [None, empty(), None, 0]
                 if made[0] is None:
                     made[0] = list(tally)
                 else:
                     add(made[0], tally)
         nothing = empty()
-        return {name: Group(name, made[0] or nothing, *made[1:]) for name, made in found.items() if made[1][EVENTS]}
+        return {name: Group(name, made[0] or nothing, *made[1:]) for name, made in found.items()
+                if made[0] or made[1][EVENTS]}
 
     def everything(self) -> Tuple[Tally, Tally]:
         """What came in the window, and what came at all, as of the last tick."""
@@ -269,16 +303,13 @@ class Flows:
         """Keep three quarters of the flows, those that were active last; of the others the sums only."""
         self._collect()
         flows = self._flows
+        gone = set()
         for key in sorted(flows, key=lambda key: flows[key].ticked)[:len(flows) - self._most * 3 // 4]:
             flow = flows.pop(key)
-            for name, old in self._old.items():
-                group = OTHERS if name == "flow" else flow.group(GROUPINGS[name])
-                if group in old:
-                    add(old[group], flow.total)
-                elif len(old) < self._most // 4:
-                    old[group] = list(flow.total)
-                else:
-                    add(old.setdefault(OTHERS, empty()), flow.total)
+            gone.add(flow)
+            self._old.put(flow, flow.total, self._most // 4)
+        for slot in [*self._slots, self._slot]:
+            slot.forget(gone, self._most // 16)
         self._sockets = {_socket(key): flow.socket for key, flow in flows.items()}
 
 

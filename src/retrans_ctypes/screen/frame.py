@@ -1,6 +1,5 @@
 """What a page is made of, and how text is made to fit. Nothing here knows how it gets to a terminal."""
 
-import os
 import unicodedata
 from typing import List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -48,18 +47,6 @@ class Look(NamedTuple):
     height: int
     unicode: bool
     colour: bool
-
-
-def shows_unicode(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the locale is one of UTF-8.
-
-    Asked from the environment: where the locale is C, Python works as if it were UTF-8, and then
-    even sets LC_CTYPE (PEP 538), so that one counts only where there is another locale.
-    """
-    asked = environment.get("LC_ALL") or environment.get("LANG") or "C"
-    if not environment.get("LC_ALL") and asked not in ("C", "POSIX"):
-        asked = environment.get("LC_CTYPE") or asked
-    return "utf8" in asked.lower().replace("-", "")
 
 
 def cells(text: str) -> int:

@@ -1,14 +1,14 @@
 """The pages: groups, one group's events, help."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..clock import WallClock
 from ..event import Event
 from ..grouping import GROUPINGS
 from ..ledger import Ledger
-from ..sinks.columns import MARKED, Column, columns, default_columns
+from ..sinks.columns import Column
 from ..stats import Stats
-from ..workload import Lookups, enrich
+from ..workload import enrich
 from .flows import SHOWN
 from .frame import (
     BAD, GOOD, LETTERS, PLAIN, STRONG, TITLE, Fitted, Frame, Line, Look, Table, cells, cut, fit, shorten, shown,
@@ -18,8 +18,6 @@ from .tally import EVENTS, SEGS, Tally, reasons
 from .table import COLUMNS_BESIDE, amount, share, table, waiting, words
 from .view import Row, View
 
-_SMALL = 60  # on narrower terminals an event is only what its group does not tell
-_TINY = ("time", "reason", "stall", "segs")
 _FLAT = 14  # terminals of fewer lines have a shorter head
 _GAP = "  "
 
@@ -61,7 +59,7 @@ def ledger_words(ledger: Ledger) -> Tuple[str, Optional[bool]]:
 
 def groups_page(view: View, status: Status, look: Look, most: Optional[int] = None) -> Frame:
     """The page that one sees first. ``most``: rows at most."""
-    head = _head(status, look) + [_about(view, status, look)]
+    head = _head(status, look) + [_about(view, look)]
     room = max(1, look.height - len(head) - 2)
     rows = view.rows if most is None else view.rows[:most]
     view.page = room
@@ -79,17 +77,15 @@ def visible(view: View, look: Look) -> List[str]:
 
 
 def detail_page(
-    view: View, look: Look, events: Sequence[Event], lookups: Lookups, clock: WallClock, verbose: bool,
+    view: View, look: Look, events: Sequence[Event], picked: Sequence[Column], lookups: Any, clock: WallClock,
 ) -> Frame:
-    """The events of one group, the newest at the bottom."""
+    """The events of one group, the newest at the bottom. ``lookups``: a Lookups, or its like."""
     name = shown(view.detail or "", look)
     title = view.grouping.name + " "
     head = [fit([(title, TITLE), (shorten(name, look.width - len(title), look), STRONG)], look.width)]
     row = next((row for row in view.rows if row.name == view.detail), None)
     if row is not None:
         head.append(_items(_summary(row), look))
-    width = max(look.width, MARKED) if verbose else look.width
-    picked = columns(_TINY if look.width < _SMALL else default_columns(width))
     widths = _widths(picked, look.width)
     room = max(1, look.height - len(head) - 2)
     view.page = room
@@ -157,10 +153,11 @@ def _head(status: Status, look: Look) -> List[Line]:
     return [rates, books] if look.height < _FLAT else [first, rates, books]
 
 
-def _about(view: View, status: Status, look: Look) -> Line:
+def _about(view: View, look: Look) -> Line:
     """What the table is."""
     total = len(view.rows)
-    items: List[Line] = [[("%s by %s" % (GROUPINGS[view.by].many, SORTED_BY[view.sort]), TITLE), (" (%s)" % amount(total), PLAIN)]]
+    title = "%s by %s" % (GROUPINGS[view.by].many, SORTED_BY[view.sort])
+    items: List[Line] = [[(title, TITLE), (" (%s)" % amount(total), PLAIN)]]
     if view.paused:
         items.insert(0, [_PAUSED[0]])
     if view.filter or view.typing:
@@ -219,7 +216,7 @@ def _widths(picked: Sequence[Column], width: int) -> List[int]:
 
 
 def _event_cells(
-    event: Event, picked: Sequence[Column], widths: Sequence[int], look: Look, lookups: Lookups, clock: WallClock,
+    event: Event, picked: Sequence[Column], widths: Sequence[int], look: Look, lookups: Any, clock: WallClock,
 ) -> List[Line]:
     record = enrich(event, lookups)
     row = []

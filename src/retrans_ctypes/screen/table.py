@@ -124,7 +124,7 @@ COLUMNS_BESIDE = (
 
 def table(view: View, rows: Sequence[Row], look: Look, chosen: Optional[int] = None) -> Table:
     """``rows`` are the ones to show; ``chosen`` is the place of the one that stands out."""
-    names = [shown(row.name, look) for row in rows]
+    names = [shown(row.label, look) for row in rows]
     name_width, columns = _fitting(view, max(map(cells, names), default=0), look.width)
     if view.by == "flow" and name_width < _MIDDLE:
         names = [_FLOW.sub(r"\1>", name) for name in names]

@@ -2,6 +2,7 @@
 
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
+from ..event import endpoint
 from ..grouping import GROUPINGS, Grouping
 from .flows import SHOWN, Group
 from .tally import SEGS, mean_stall_us, ratio, worst_stall_us
@@ -17,6 +18,8 @@ class Row(NamedTuple):
     """Segments a second, over the window."""
     owner: str
     """Who owns the flow, or one of the group's flows; may hold anything."""
+    label: str
+    """What the group is called on the screen: its name, or with the names of hosts."""
 
     @property
     def name(self) -> str:
@@ -52,8 +55,23 @@ SORTS: Dict[str, Callable[[Row], Number]] = {
 """By what rows can be sorted, the largest first; names from A on."""
 
 
+HostName = Callable[[str], Optional[str]]
+
+
 def rows_of(groups: Dict[str, Group], window: float) -> List[Row]:
-    return [Row(group, group.recent[SEGS] / window, _owner(group)) for group in groups.values()]
+    return [Row(group, group.recent[SEGS] / window, _owner(group), group.name) for group in groups.values()]
+
+
+def resolved(row: Row, by: str, host: HostName) -> Row:
+    """``row`` with the names of hosts that ``host`` knows, in place of addresses."""
+    event = row.group.flow.event if row.group.flow else None
+    if event is None or by not in ("flow", "remote"):
+        return row
+    remote = host(event.daddr) or event.daddr
+    if by == "remote":
+        return row._replace(label=remote)
+    return row._replace(label="%s -> %s" % (
+        endpoint(host(event.saddr) or event.saddr, event.sport), endpoint(remote, event.dport)))
 
 
 def _owner(group: Group) -> str:
