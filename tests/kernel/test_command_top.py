@@ -119,8 +119,10 @@ def test_another_size(lab: Lab, nothing_left_behind: None, columns: int, locale:
 @pytest.mark.parametrize("end", [
     lambda screen: screen.press("interrupt"), lambda screen: screen.process.send_signal(signal.SIGTERM),
     lambda screen: screen.process.send_signal(signal.SIGHUP), lambda screen: screen.press("?", "q")])
-def test_every_end_restores_the_terminal(nothing_left_behind: None, end: Callable[[Screen], None]) -> None:
-    with top() as screen:
+def test_every_end_restores_the_terminal(
+    lab: Lab, nothing_left_behind: None, end: Callable[[Screen], None],
+) -> None:
+    with top(*of(lab)) as screen:
         screen.wait(lambda text: "seg/s" in text, "screen")
         assert not screen.as_before
         end(screen)
@@ -168,8 +170,8 @@ def test_into_a_pipe(lab: Lab, nothing_left_behind: None, options: List[str], ta
     assert err[-1].startswith("ledger:")
 
 
-def test_a_dumb_terminal(nothing_left_behind: None) -> None:
-    with top("--once", TERM="dumb") as screen:
+def test_a_dumb_terminal(lab: Lab, nothing_left_behind: None) -> None:
+    with top("--once", *of(lab), TERM="dumb") as screen:
         assert screen.end() == 0
         assert not ESCAPE.search(screen.raw.decode())
         assert "FLOW" in screen.text

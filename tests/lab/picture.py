@@ -90,6 +90,8 @@ def main(path: str, look: str = "dark") -> None:
             picture = svg(screen, look == "light")
             screen.press("q")
             screen.end()
+        demo.interrupt()
+        demo.end()
     with open(path, "w", encoding="utf-8") as file:
         file.write(picture)
 

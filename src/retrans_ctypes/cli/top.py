@@ -8,7 +8,6 @@ import time
 from typing import Any, Callable, List, Optional
 
 from ..clock import WallClock
-from ..event import Event
 from ..extras import there
 from ..grouping import GROUPINGS
 from ..screen import pages
@@ -21,7 +20,7 @@ from ..screen.view import SORTS, View, resolved, rows_of
 from ..sinks.columns import COLUMNS, MARKED, Column, columns, default_columns, names_shown, with_hosts
 from ..sinks.output import Output
 from ..sinks.printable import locale_encoding
-from ..tracer import BATCH, Tracer
+from ..tracer import Tracer
 from ..workload import Lookups
 from ..workload.hosts import HostNames
 from .follow import account_for, end, storms, tell
@@ -29,10 +28,11 @@ from .live import add_live_options, tracing
 from .options import (
     Parser, above, add_color_option, add_time_options, add_verbose, colours_for, seconds, terminal_width, time_style,
 )
+from .taking import Taker
 
 _SLOT = 0.5  # seconds between sums
 _WINDOW = 5.0  # seconds that rates are of, at least
-_MOMENT = 0.05  # seconds in which events gather, since each batch has its price, however small
+_MOMENT = 0.1  # seconds between looks at the keys, and in which events gather
 _REST = 4  # times as long as a redraw took there is none: counting goes first
 _LEDGER = 5.0  # seconds between looks into the ledger
 _GARBAGE = 100000  # objects; the many that counting makes are in no cycles, so looking for those rarely pays
@@ -59,12 +59,15 @@ class Top:
         self.view = View(options.by, options.sort)
         self.flows = Flows(lookups, max(1, round(window / _SLOT)), now, failed=options.verbose)
 
-    def take(self, wait: float = 0.0) -> bool:
-        """Count what is there. Returns whether it was little, so that waiting a moment pays."""
-        batch = self._tracer.poll_batch(wait)
-        if batch:
+    def count(self, taker: Taker) -> bool:
+        """Count some of what there is, for as long as a screen may wait. Returns whether nothing is left."""
+        ends = time.monotonic() + _MOMENT
+        while time.monotonic() < ends:
+            batch = taker.take()
+            if batch is None:
+                return True
             self.flows.feed(batch)
-        return len(batch) < BATCH * Event.LAYOUT.size
+        return False
 
     def keep_time(self, final: bool = False) -> None:
         """Sum up where that is due; while paused, what is shown stays, and counting goes on."""
@@ -155,18 +158,15 @@ def draws_here() -> bool:
 def run_screen(top: Top, tracer: Tracer, output: Output, options: argparse.Namespace) -> None:
     draw = drawing()
     colour = colours_for(options).on
-    now = time.monotonic()
-    deadline = None if options.duration is None else now + options.duration
-    draws = now
-    few = False
-    with Terminal(output) as terminal:
-        while not tracer.ended:
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
+    now = draws = time.monotonic()
+    ends = now + (math.inf if options.duration is None else options.duration)
+    idle = False
+    with Taker(tracer) as taker, Terminal(output) as terminal:
+        while not taker.ended:
+            if time.monotonic() >= ends:
                 tracer.stop()
-            keys = terminal.wait(_MOMENT) if few else terminal.wait(
-                min(_SLOT, max(0.0, draws - now)), tracer.fileno())
-            few = top.take()
+            keys = terminal.wait(_MOMENT if idle else 0)
+            idle = top.count(taker)
             top.keep_time()
             if any([top.press(key) for key in keys]):
                 tracer.stop()
@@ -185,18 +185,19 @@ def print_tables(top: Top, tracer: Tracer, output: Output, options: argparse.Nam
     duration = options.interval if options.once else options.duration
     ends = begun + (math.inf if duration is None else duration)
     shows = begun + (math.inf if options.once else options.interval)
-    while not tracer.ended:
-        now = time.monotonic()
-        if now >= ends:
-            tracer.stop()
-        few = top.take(max(0.0, min(_SLOT, ends - now, shows - now)))
-        top.keep_time()
-        if now >= shows and now < ends:
-            print_table(top, output, options)
-            shows += options.interval * ((now - shows) // options.interval + 1)
-        output.check_reader()
-        if few and not tracer.ended:
-            time.sleep(_MOMENT)
+    with Taker(tracer) as taker:
+        while not taker.ended:
+            now = time.monotonic()
+            if now >= ends:
+                tracer.stop()
+            idle = top.count(taker)
+            top.keep_time()
+            if shows <= now < ends:
+                print_table(top, output, options)
+                shows += options.interval * ((now - shows) // options.interval + 1)
+            output.check_reader()
+            if idle and not taker.ended:
+                time.sleep(max(0.0, min(_MOMENT, ends - now, shows - now)))
     top.keep_time(final=True)
     print_table(top, output, options)
 
