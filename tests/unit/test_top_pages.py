@@ -100,7 +100,7 @@ def test_rich_colours_and_the_chosen_row() -> None:
     lines = RichDrawing().draw(page("groups", DARK), DARK)
     chosen = [line for line in lines if SGR.sub("", line).startswith(">")]
     assert len(chosen) == 1 and "\x1b[7m" in chosen[0]
-    assert any("\x1b[30;41m" in line for line in lines), "black on red"
+    assert any("\x1b[37;41m" in line for line in lines), "white on red"
 
 
 def lines(columns: int, by: str = "flow", height: int = 24) -> List[str]:

@@ -28,6 +28,8 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Line]]
     chosen: Optional[int] = None
     """The row that stands out."""
+    marked: bool = True
+    """There is room for its mark."""
     words: bool = False
     """It has no titles."""
 

@@ -96,7 +96,7 @@ def detail_page(
     fitted = [Fitted(cut(column.title, width), width) for column, width in zip(picked, widths)]
     keys = _PAUSED if view.paused else ()
     foot = _keys([("esc", "back"), ("up/down", "scroll"), ("space", "pause"), ("q", "quit")], look, keys)
-    return Frame(head, Table(fitted, rows), [foot])
+    return Frame(head, Table(fitted, rows, marked=False), [foot])
 
 
 def help_page(view: View, look: Look) -> Frame:
@@ -205,7 +205,7 @@ def _summary(row: Row) -> List[Line]:
 
 def _widths(picked: Sequence[Column], width: int) -> List[int]:
     """Those of the columns; what there is no room for is cut, and the last one takes what is left."""
-    left = width - 1
+    left = width
     widths = []
     for column in picked:
         widths.append(max(0, min(column.width, left)))

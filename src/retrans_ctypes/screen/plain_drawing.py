@@ -17,11 +17,12 @@ def lines_of(lines: Sequence[Line]) -> List[str]:
 
 
 def draw_table(table: Table) -> List[str]:
-    titles = [] if table.words else [" " + " ".join(
+    blank = " " if table.marked else ""
+    titles = [] if table.words else [blank + " ".join(
         pad(cut(column.title, column.width), column.width, column.right) for column in table.columns)]
     lines = []
     for place, row in enumerate(table.rows):
-        mark = ">" if place == table.chosen else " "
+        mark = ">" if place == table.chosen else blank
         lines.append(mark + " ".join(
             _padded(cell, column.width, column.right) for cell, column in zip(row, table.columns)))
     return [line.rstrip() for line in titles + lines]

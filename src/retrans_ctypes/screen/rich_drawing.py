@@ -10,8 +10,8 @@ from .frame import BAD, GOOD, HEADER, PLAIN, STRONG, TITLE, Frame, Line, Look, T
 # read on a dark theme as on a light one.
 _STYLES = {
     TITLE: "bold", STRONG: "bold", GOOD: "green", BAD: "bold red", HEADER: "bold underline",
-    "rto": "black on red", "fast": "black on yellow", "tlp": "black on cyan", "syn": "black on magenta",
-    "synack": "black on bright_blue", "loss_recovery": "black on green", "pmtu": "black on white",
+    "rto": "white on red", "fast": "black on yellow", "tlp": "black on cyan", "syn": "white on magenta",
+    "synack": "white on blue", "loss_recovery": "black on green", "pmtu": "black on white",
     "unknown": "reverse",
 }
 
@@ -52,15 +52,16 @@ class RichDrawing:
             header_style=_STYLES[HEADER], width=look.width)
         for place, column in enumerate(table.columns):
             title, width = cut(column.title, column.width), column.width
-            if place == 0:
+            if place == 0 and table.marked:
                 title, width = " " + title, width + 1  # the mark of the chosen row
             made.add_column(self._text(title), width=width, no_wrap=True, overflow="crop",
                             justify="right" if column.right else "left")
-        left = look.width - 1 - sum(column.width + 1 for column in table.columns)
+        left = look.width - table.marked - sum(column.width + 1 for column in table.columns)
         if left > 0:
             made.add_column("", width=left)  # so that the chosen row is as wide as the screen
         for place, row in enumerate(table.rows):
             chosen = place == table.chosen
-            first: Line = [(">" if chosen else " ", PLAIN), *row[0]]
-            made.add_row(*[self._line(cell) for cell in [first, *row[1:]]], style="reverse" if chosen else None)
+            mark: Line = [(">" if chosen else " ", PLAIN)] if table.marked else []
+            made.add_row(*[self._line(cell) for cell in [mark + list(row[0]), *row[1:]]],
+                         style="reverse" if chosen else None)
         return made
