@@ -1,6 +1,8 @@
 """The way from a tracer to a sink, shared by the commands."""
 
+import os
 import sys
+import textwrap
 import time
 from typing import Any, Callable, Dict, Optional, Sequence
 
@@ -116,6 +118,14 @@ def tell(text: str) -> None:
     if sys.stderr is None:  # closed by whoever started us; print() would take stdout instead
         return
     try:
-        print(printable(text), file=sys.stderr, flush=True)
+        print(_folded(printable(text)), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
+
+
+def _folded(text: str) -> str:
+    """Between words where a terminal would break them; elsewhere it stays one line."""
+    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    if len(text) <= width or width < 2:
+        return text
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
