@@ -19,8 +19,8 @@ _TICK = 0.5  # seconds between looks at the clock and at the output's reader
 
 # Each batch has its price, however small. So after a small one a moment passes before the next look; a
 # ring that fills within it would have given a large one.
-_MOMENT = 0.005
-_SMALL = 256 * Event.LAYOUT.size
+MOMENT = 0.005
+SMALL = 256 * Event.LAYOUT.size
 
 
 def follow(
@@ -46,8 +46,8 @@ def follow(
             sink.flush()
         if output is not None:
             output.check_reader()
-        if 0 < len(batch) < _SMALL:
-            time.sleep(_MOMENT)
+        if 0 < len(batch) < SMALL:
+            time.sleep(MOMENT)
     sink.finish()
 
 
