@@ -49,6 +49,16 @@ class LedgerRow(NamedTuple):
     def accounted(self) -> int:
         return self.delivered + self.filtered + self.failed + self.limited + self.lost
 
+    def since(self, before: "LedgerRow") -> "LedgerRow":
+        """What was added to ``before``, whose doubt is in it too."""
+        def grown(name: str) -> Any:
+            last, first = getattr(self, name), getattr(before, name)
+            return None if last is None or first is None else last - first
+        grew = {name: grown(name) for name in self._fields if name not in ("netns", "uncertainty")}
+        unbounded = self.uncertainty is None or before.uncertainty is None
+        return self._replace(
+            uncertainty=None if unbounded else (self.uncertainty or 0) + (before.uncertainty or 0), **grew)
+
     def sentence(self) -> str:
         """For people."""
         parts = "delivered %d + filtered %d + failed %d + rate-limited %d + lost %d" % (
@@ -92,6 +102,12 @@ class Ledger(NamedTuple):
     def exact(self) -> bool:
         """Every namespace's counter could be read, and everything in them is accounted for."""
         return self.total.exact and not self.unreadable
+
+    def since(self, before: "Ledger") -> "Ledger":
+        """What happened between ``before``, an earlier ledger of the same tracer, and this one."""
+        earlier = {row.netns: row for row in before.rows}
+        rows = [row.since(earlier[row.netns]) if row.netns in earlier else row for row in self.rows]
+        return Ledger(tuple(row for row in rows if row.kernel != 0 or row.accounted))
 
     def sentence(self) -> str:
         """The line that ends ``trace``."""

@@ -84,12 +84,36 @@ def rate(text: str) -> Optional[int]:
 
 def size(text: str) -> int:
     """An argparse type: bytes, such as 16M."""
-    match = re.match(r"([0-9]{1,12})([KMG]?)$", text)
-    bytes_ = int(match.group(1)) << {"": 0, "K": 10, "M": 20, "G": 30}[match.group(2)] if match else 0
+    bytes_ = _bytes(text)
     if not 0 < bytes_ < 1 << 32:
         raise argparse.ArgumentTypeError(
             "'%s' is not a size below 4G; write it as 16M or 512K" % text)
     return bytes_
+
+
+def file_size(least: int) -> Callable[[str], int]:
+    """An argparse type: bytes of a file, such as 2G, and no fewer than ``least``."""
+    def bytes_of(text: str) -> int:
+        bytes_ = _bytes(text)
+        if not least <= bytes_ < 1 << 62:
+            raise argparse.ArgumentTypeError("'%s' is not a size from %dK on; write it as 100M or 2G" % (
+                text, least >> 10))
+        return bytes_
+    return bytes_of
+
+
+def _bytes(text: str) -> int:
+    match = re.match(r"([0-9]{1,12})([KMGT]?)\Z", text)
+    return int(match.group(1)) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[match.group(2)] if match else -1
+
+
+def age(text: str) -> float:
+    """An argparse type: a time with its unit, such as 90s, 15m, 1h or 7d; in seconds."""
+    match = re.match(r"([0-9]{1,9})([smhd])\Z", text)
+    value = int(match.group(1)) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)] if match else 0
+    if not value:
+        raise argparse.ArgumentTypeError("'%s' is not a time; write it as 90s, 15m, 1h or 7d" % text)
+    return float(value)
 
 
 def add_user(parser: argparse.ArgumentParser) -> None:

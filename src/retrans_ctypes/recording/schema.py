@@ -4,6 +4,7 @@ What is here is what docs/recording.md documents. A change that a reader of this
 over takes a new VERSION.
 """
 
+import struct
 from typing import List, NamedTuple, Tuple
 
 from ..event import Event
@@ -18,12 +19,37 @@ VERSION = 1
 EVENT_SIZE = Event.LAYOUT.size
 """Bytes of ``event.packed``."""
 
+MAGIC = b"SQLite format 3\0"
+"""What every SQLite database begins with."""
+
+HEADER_SIZE = 100
+_HEADER = struct.Struct(">16xH10xI28xI4xI28x")
+
 SESSION_LINE = "session"
 """``type`` of the NDJSON line that begins a session: Session's fields by name, ``number``, ``stats`` and
 ``ledger`` aside, and ``ended_ns`` null."""
 
 END_LINE = "end"
 """``type`` of the NDJSON line that ends its events: ``ended_ns`` and ``stats``. The ledger's line follows."""
+
+
+class Header(NamedTuple):
+    """What matters of a database's first 100 bytes (https://www.sqlite.org/fileformat.html)."""
+
+    page_size: int
+    pages: int
+    version: int
+    """PRAGMA user_version."""
+    application: int
+    """PRAGMA application_id."""
+
+
+def header(begin: bytes) -> Header:
+    """Of a file that begins with MAGIC; all zero where it ends within its header."""
+    if len(begin) < HEADER_SIZE:
+        return Header(0, 0, 0, 0)
+    page_size, pages, version, application = _HEADER.unpack(begin[:HEADER_SIZE])
+    return Header(65536 if page_size == 1 else page_size, pages, version, application)
 
 
 class Column(NamedTuple):
