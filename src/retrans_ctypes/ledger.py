@@ -73,10 +73,21 @@ class LedgerRow(NamedTuple):
         return "kernel %d = %s + unexplained %s%s" % (self.kernel, parts, self.unexplained, doubt)
 
 
+_MAY_BE_UNKNOWN = ("netns", "kernel", "unexplained", "uncertainty")
+
+
 class Ledger(NamedTuple):
     """All namespaces in which something was retransmitted, or whose counter cannot tell."""
 
     rows: Tuple[LedgerRow, ...]
+
+    @classmethod
+    def from_dict(cls, fields: Dict[str, Any]) -> "Ledger":
+        """The ledger that to_dict() gave ``fields`` of. Raises ValueError where it gave no such."""
+        rows = fields.get("namespaces")
+        if not isinstance(rows, list):
+            raise ValueError("a ledger without namespaces")
+        return cls(tuple(map(_row_of, rows)))
 
     @property
     def unreadable(self) -> List[LedgerRow]:
@@ -132,6 +143,14 @@ def _namespaces(number: int) -> str:
 
 def _json(row: LedgerRow) -> Dict[str, Any]:
     return dict(row._asdict(), exact=row.exact)
+
+
+def _row_of(fields: Any) -> LedgerRow:
+    values: List[Any] = [fields.get(name) if isinstance(fields, dict) else "" for name in LedgerRow._fields]
+    for name, value in zip(LedgerRow._fields, values):
+        if type(value) is not int and not (value is None and name in _MAY_BE_UNKNOWN):
+            raise ValueError("a ledger's '%s' cannot be %.60r" % (name, value))
+    return LedgerRow(*values)
 
 
 class Bookkeeper:

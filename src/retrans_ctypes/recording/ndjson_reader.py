@@ -36,6 +36,8 @@ class NdjsonRecording(Recording):
         self._size = found.st_size if stat.S_ISREG(found.st_mode) else None
         self._lines = _Lines(path, file)
         self._sessions = _Sessions()
+        self._scanned: List[Session] = []
+        self._scanned_size = -1
         if not _begins(file.peek(1)):  # type: ignore[attr-defined]
             raise RecordingError("%s is no recording: name one that 'record' or 'trace --json' made" % path)
 
@@ -44,8 +46,12 @@ class NdjsonRecording(Recording):
         """Through a pipe, those that runs() has met."""
         if self._size is None:
             return self._sessions.all
-        with open(self.path, "rb") as file:
-            return _scan(_Lines(self.path, file))
+        size = os.fstat(self._file.fileno()).st_size
+        if size != self._scanned_size:
+            with open(self.path, "rb") as file:
+                self._scanned = _scan(_Lines(self.path, file))
+            self._scanned_size = size
+        return self._scanned
 
     @property
     def events(self) -> Optional[int]:

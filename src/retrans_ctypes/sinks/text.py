@@ -1,10 +1,10 @@
 """One line an event, in columns."""
 
-from typing import Sequence
+from typing import Any, Optional, Sequence
 
 from ..clock import WallClock
 from ..event import Event
-from ..workload import Lookups, enrich
+from ..workload import enrich
 from . import Sink
 from .columns import Column
 from .output import Output
@@ -14,18 +14,21 @@ BANNER = "Tracing retransmits ... Hit Ctrl-C to end"
 
 
 class TextSink(Sink):
-    """Banner, header, then a line for each event."""
+    """Banner, header, then a line for each event. ``lookups``: a Lookups, or its like."""
 
     def __init__(
-        self, output: Output, columns: Sequence[Column], clock: WallClock, lookups: Lookups,
+        self, output: Output, columns: Sequence[Column], clock: WallClock, lookups: Any,
+        banner: Optional[str] = BANNER,
     ) -> None:
+        self._banner = banner
         self._output = output
         self._columns = columns
         self._clock = clock
         self._lookups = lookups
 
     def start(self) -> None:
-        self._output.line(BANNER)
+        if self._banner:
+            self._output.line(self._banner)
         self._output.line(self._row([column.title for column in self._columns]))
         self._output.flush()
 
