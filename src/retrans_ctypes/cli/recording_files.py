@@ -19,6 +19,7 @@ from .options import above, age, file_size
 
 STDOUT = "-"
 _LINES = (".ndjson", ".jsonl")  # what a file of that format is called
+_BY_SIZE = 0.0  # an age that --rotate is not given
 _LEAST = 256 << 10  # bytes: an empty database has some of them, and its WAL
 
 
@@ -27,9 +28,9 @@ class Files:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._lines = _is_lines(options)
-        self.path: str = options.output or ("retrans.ndjson" if self._lines else "retrans.db")
-        seconds = None if options.rotate in (None, "") else age(options.rotate)
-        self.limits = Limits(options.max_size, seconds, options.rotate is not None)
+        default = "retrans.ndjson" if self._lines else "retrans.db"
+        self.path: str = default if options.output is None else options.output
+        self.limits = Limits(options.max_size, options.rotate or None, options.rotate is not None)
         self._series = Series(self.path, options.keep or Keep()) if self.limits.rotate else None
         self.begun = 0
         self.removed = 0
@@ -39,7 +40,7 @@ class Files:
         if self.path == STDOUT and (not self._lines or options.rotate is not None or options.max_size):
             raise UsageError("'-o -' writes NDJSON to standard output, which has no end: leave --max-size, --rotate"
                              " and '--format db' out")
-        if options.rotate == "" and not options.max_size:
+        if options.rotate == _BY_SIZE and not options.max_size:
             raise UsageError("--rotate needs to know when: give --max-size too, or a time as in '--rotate 1h'")
         if options.keep and options.rotate is None:
             raise UsageError("--keep chooses among the files of --rotate, so it goes with that only")
@@ -71,7 +72,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
                              " a database")
     parser.add_argument("--max-size", type=file_size(_LEAST), metavar="SIZE",
                         help="end once the file has that size, such as 100M; or with --rotate, begin the next")
-    parser.add_argument("--rotate", nargs="?", const="", type=_rotate, metavar="AGE",
+    parser.add_argument("--rotate", nargs="?", const=_BY_SIZE, type=age, metavar="AGE",
                         help="when the file has --max-size, or that age (1h), go on in the next; the moment is put"
                              " into its name")
     parser.add_argument("--keep", type=_keep, metavar="N|AGE",
@@ -83,12 +84,6 @@ def _is_lines(options: argparse.Namespace) -> bool:
         return bool(options.format == "ndjson")
     path = options.output or ""
     return bool(path == STDOUT or path.endswith(_LINES))
-
-
-def _rotate(text: str) -> str:
-    """An argparse type: an age, as it was typed."""
-    age(text)
-    return text
 
 
 def _keep(text: str) -> Optional[Keep]:

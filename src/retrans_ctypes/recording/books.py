@@ -1,6 +1,6 @@
 """What a tracer counted, for each file of a recording by itself."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from ..ledger import Ledger
 from ..stats import Stats
@@ -15,12 +15,13 @@ class Books:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._stats: Optional[Stats] = None
-        self._ledger: Optional[Ledger] = None
+        self._from: Tuple[Optional[Stats], Optional[Ledger]] = (None, None)
+        self._told = self._from
 
     def stats(self) -> Dict[str, Any]:
         """By name."""
-        now, before = self._tracer.stats(), self._stats
+        now, before = self._tracer.stats(), self._from[0]
+        self._told = now, self._told[1]
         return (now if before is None else Stats(*[last - first for last, first in zip(now, before)]))._asdict()
 
     def ledger(self) -> Dict[str, Any]:
@@ -28,11 +29,10 @@ class Books:
         able = self._tracer.capabilities
         if not able.ledger:
             return {"type": "ledger", "total": None, "namespaces": [], "why": able.why("ledger")}
-        now = self._tracer.ledger()
-        return (now if self._ledger is None else now.since(self._ledger)).to_dict()
+        now, before = self._tracer.ledger(), self._from[1]
+        self._told = self._told[0], now
+        return (now if before is None else now.since(before)).to_dict()
 
     def turn(self) -> None:
-        """From here on it is another file's."""
-        self._stats = self._tracer.stats()
-        if self._tracer.capabilities.ledger:
-            self._ledger = self._tracer.ledger()
+        """What comes after that which was told last is another file's."""
+        self._from = self._told

@@ -112,6 +112,8 @@ class DatabaseWriter(Writer):
             for statement in schema.statements():
                 database.execute(statement)
             database.execute("COMMIT")
+        else:
+            self._check_tables(database)
         pages = _WAL_PAGES if most is None else max(16, min(_WAL_PAGES, most // 8 // 4096))
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = %d" % pages):
             database.execute("PRAGMA " + pragma).fetchall()
@@ -130,6 +132,12 @@ class DatabaseWriter(Writer):
         # With a WAL, that may have what is missing here.
         if not self._wal_bytes() and os.path.getsize(self._real) < header.pages * header.page_size:
             raise self._damaged("its end is missing")
+
+    def _check_tables(self, database: sqlite3.Connection) -> None:
+        for table in schema.TABLES:
+            found = [row[1] for row in database.execute("PRAGMA table_info(%s)" % table.name)]
+            if found != table.names:
+                raise self._damaged("its table '%s' is missing or another" % table.name)
 
     def _begin(self, session: Session) -> int:
         row = dict(session._asdict(), id=None, missing=json.dumps(session.missing), started_ns=now_ns())
@@ -187,7 +195,7 @@ class DatabaseWriter(Writer):
                                " again" % self.path, errno.ENOSPC)
         if "locked" in said:
             return RecordingError("another process holds %s locked: end it, or name another file with -o" % self.path)
-        if "malformed" in said or "not a database" in said or "no such" in said or "has no column" in said:
+        if "malformed" in said or "not a database" in said:
             return self._damaged(said)
         return OutputError("%s could not be written (%s): check where it is" % (self.path, said))
 

@@ -35,17 +35,20 @@ class Series:
         self._folder = os.path.dirname(path)
         self._stem, self._end = os.path.splitext(os.path.basename(path))
         self._keep = keep
+        self._last: Tuple[str, int] = ("", 0)
         self._like = re.compile(r"%s-([0-9]{8}-[0-9]{6}Z)(?:-([0-9]{1,9}))?%s\Z" % (
             re.escape(self._stem), re.escape(self._end)))
 
     def next(self) -> str:
-        """The path of a file that is not there yet, named by this moment."""
+        """The path of a file that is not there and never was, named by this moment."""
         stamp = time.strftime(_STAMP, time.gmtime())
-        path, number = self._path(stamp), 1
-        while os.path.lexists(path):
-            number += 1
-            path = self._path("%s-%d" % (stamp, number))
-        return path
+        taken = [number for (other, number), _ in self._files() if other == stamp]
+        if self._last[0] == stamp:
+            taken.append(self._last[1])  # it may have been removed meanwhile
+        number = max(taken, default=0) + 1
+        self._last = stamp, number
+        name = stamp if number == 1 else "%s-%d" % self._last
+        return os.path.join(self._folder, "%s-%s%s" % (self._stem, name, self._end))
 
     def remove_old(self, current: str) -> List[str]:
         """Remove what is not to be kept beside ``current``, oldest first; returns what is gone.
@@ -57,9 +60,6 @@ class Series:
         if self._keep.seconds is not None:
             old += [path for path in others if path not in old and self._age(path) > self._keep.seconds]
         return [path for path in old if _remove(path)]
-
-    def _path(self, stamp: str) -> str:
-        return os.path.join(self._folder, "%s-%s%s" % (self._stem, stamp, self._end))
 
     def _files(self) -> Iterator[Tuple[Tuple[str, int], str]]:
         """(order, path) of those that are named so."""

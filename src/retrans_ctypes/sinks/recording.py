@@ -9,7 +9,7 @@ from ..records import Buffer
 from ..recording.writer import Writer
 from . import Sink
 
-COMMIT = 0.5  # seconds; follow() looks that often, so that no more than a second is ever lost
+COMMIT = 0.4  # seconds; less than follow() waits, so that each of its looks commits
 LEDGER = 10.0  # seconds: reading each namespace's counter takes a moment
 _PIECE = 1024 * Event.LAYOUT.size  # after which the file's size is looked at
 _STEP_NS = 1000000  # what the clocks' offset differs by is noise, until somebody sets the wall clock
@@ -67,7 +67,7 @@ class RecordingSink(Sink):
         self.flush()
 
     def flush(self) -> None:
-        """Also where nothing came; commits what is half a second old."""
+        """Also where nothing came; commits what is older than that."""
         now = time.monotonic()
         if now - self._committed < COMMIT:
             return
