@@ -100,6 +100,7 @@ NEEDS = [
     Need("full", "musl", there("/lib/ld-musl-x86_64.so.1"), "musl", "musl-libc"),
     Need("full", "crun", command("crun"), "crun", "crun"),
     Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
+    Need("full", "Chromium", command("chromium"), "chromium", "chromium"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 

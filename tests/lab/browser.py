@@ -1,5 +1,6 @@
 """Chromium without a window, driven over its own pipe: pages, what they say, and pictures of them."""
 import base64
+import fcntl
 import json
 import os
 import select
@@ -30,15 +31,16 @@ class Browser:
         self._folder = tempfile.mkdtemp(prefix="browser-")
         theirs, self._to = os.pipe()
         self._from, answers = os.pipe()
+        # It reads from 3 and writes to 4; the shell gets them under numbers that are neither.
+        given = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (theirs, answers)]
         try:
             self._process = subprocess.Popen(
-                ["unshare", "--net", "sh", "-c", 'exec "$@" 3<&{} 4>&{}'.format(theirs, answers), "sh", "chromium",
-                 *_FLAGS, "--user-data-dir=" + self._folder, "about:blank"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                pass_fds=(theirs, answers), start_new_session=True)
+                ["unshare", "--net", "bash", "-c", 'exec "$@" 3<&{} 4>&{}'.format(*given), "bash", "chromium", *_FLAGS,
+                 "--user-data-dir=" + self._folder, "about:blank"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=given)
         finally:
-            os.close(theirs)
-            os.close(answers)
+            for descriptor in given + [theirs, answers]:
+                os.close(descriptor)
         tabs = self.ask("Target.getTargets")["targetInfos"]
         target = next(tab["targetId"] for tab in tabs if tab["type"] == "page")
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]

@@ -75,8 +75,8 @@ def test_two_modules_touch_the_library() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_flow_one_way(module: str) -> None:
-    """cli -> sinks -> the rest."""
-    below: Any = {"cli": set(), "sinks": {"cli"}}.get(module.split("/")[0], {"cli", "sinks"})
+    """cli -> sinks -> the rest. A report is the sink of a whole recording."""
+    below: Any = {"cli": set(), "sinks": {"cli"}, "report": {"cli"}}.get(module.split("/")[0], {"cli", "sinks"})
     if module == "__main__.py":
         below = set()
     used = {part for level, name in imports(module) if level for part in name.split(".")}

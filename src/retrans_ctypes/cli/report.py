@@ -45,7 +45,8 @@ def main(arguments: List[str]) -> int:
         Output().write(memoryview(text))
     else:
         write_whole(path, text, os.stat(options.file).st_mode)
-        tell("%s\n%s: %d KiB" % (story.headline, path, len(text) + 1023 >> 10))
+        tell(story.headline)
+        tell("%s has the report (%d KiB)" % (path, len(text) + 1023 >> 10))
     if failure is not None:
         raise failure
     return 0

@@ -78,8 +78,9 @@ def _failed(facts: Facts, zone: Zone) -> Advices:
     err, events = max(by_err.items(), key=lambda item: item[1])
     where = next((row["remote"] for row in failed["rows"] if row["err"] == err and row["remote"]), None)
     yield Advice("failed", "This host itself could not send",
-                 "%s never left it: %s of them %s%s. Such a failure is on this side of the wire: look at %s." % (
-                     amount(failed["events"], "attempt"), number(events), _error(err),
+                 "%s never left it: %s %s%s. Such a failure is on this side of the wire: look at %s." % (
+                     amount(failed["events"], "attempt"),
+                     "all" if events == failed["events"] else "%s of them" % number(events), _error(err),
                      ", most to %s" % where if where else "",
                      "queues and shaping of the outgoing device (tc -s qdisc)" if err == NET_XMIT_DROP
                      else "routes, neighbours, packet filter and memory"),
@@ -140,7 +141,7 @@ def _silences(facts: Facts, zone: Zone) -> Advices:
     yield Advice(
         "silence",
         "%s did not answer for %s" % (worst["remote"] if many == 1 else "%d remotes" % many, span(worst["span_us"])),
-        "From %s to %s %s to %s followed one another, each after a second of waiting or more%s. The path was gone, or"
+        "From %s to %s, %s to %s followed one another, each after a second of waiting or more%s. The path was gone, or"
         " the peer hung: look for link flaps, route changes, failovers and reboots at that time." % (
             zone.moment(worst["begin_ns"], False), zone.clock(worst["end_ns"], False),
             amount(worst["timeouts"], "timeout"), worst["remote"],

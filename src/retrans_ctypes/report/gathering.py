@@ -46,8 +46,6 @@ class InSession:
     def __init__(self) -> None:
         self.events = 0
         self.failed = 0
-        self.first_ns: Optional[int] = None
-        self.last_ns: Optional[int] = None
 
 
 class Stalls:
@@ -121,14 +119,12 @@ class Gathered:
         offset, workload, reasons = run.offset_ns, run.workload, self.reasons
         young, silent = self._young, self.silences.add
         begin = end = 0
-        at = place = -_SIZE
+        place = -_SIZE
         step: Any = None
         for (ts_ns, known, stall, sent, again, saddr, daddr, comm, netns, pid, length, segs, err, dsacks,
                 reordered, sport, dport, family, reason_number, timeouts, limited) in _READ(packed):
             place += _SIZE
             at = ts_ns + offset
-            if session.first_ns is None:
-                session.first_ns = at
             if err and known & KNOWN_SENT:
                 session.failed += 1
                 self._fail(Event(packed[place:place + _SIZE]))
@@ -153,9 +149,10 @@ class Gathered:
             tally.events += 1
             tally.segs += segs
             tally.reasons[reason] += segs
-            if not tally.first_ns:
+            if not tally.first_ns or at < tally.first_ns:
                 tally.first_ns = at
-            tally.last_ns = at
+            if at > tally.last_ns:
+                tally.last_ns = at
             if known & KNOWN_SNDBUF:
                 tally.bytes += length
             if known & KNOWN_STALL:
@@ -180,7 +177,6 @@ class Gathered:
             if prefix not in step.prefixes and len(step.prefixes) >= MOST_PREFIXES:
                 prefix = OTHERS
             step.prefixes[prefix] += segs
-        session.last_ns = at
 
     def _socket(self, key: Any) -> Socket:
         """One that is not among the young ones. Those unused for longest are forgotten, and counted."""

@@ -29,6 +29,7 @@
     ["xaxis", "yaxis"].forEach(function (axis) {
       layout[axis].gridcolor = layout[axis].linecolor = layout[axis].zerolinecolor = colours.line;
     });
+    layout.autosize = !printing;
     if (printing) {
       layout.width = PRINTED_WIDTH;
       layout.height = name === "heat" ? Math.min(layout.height, 600) : PRINTED_HEIGHT;
@@ -46,15 +47,19 @@
     });
   }
 
-  function print(now) {
-    return function () {
-      printing = now;
+  window.addEventListener("beforeprint", function () {
+    printing = true;
+    draw();
+  });
+  window.addEventListener("afterprint", function () {
+    printing = false;
+    window.setTimeout(function () { // until then the page is as narrow as paper
       draw();
-    };
-  }
-
-  window.addEventListener("beforeprint", print(true));
-  window.addEventListener("afterprint", print(false));
+      Object.keys(figures).forEach(function (name) {
+        Plotly.Plots.resize("figure-" + name);
+      });
+    }, 0);
+  });
   if (dark.addEventListener) {
     dark.addEventListener("change", draw);
   }

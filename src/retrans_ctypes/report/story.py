@@ -84,13 +84,10 @@ def _headline(facts: Facts, zone: Zone) -> str:
         chosen = " that %s chooses" % shown(facts["selection"]) if facts["selection"] else ""
         return "Nothing%s was sent again%s%s." % (chosen, _on_hosts(facts), within)
     flows, remotes = facts["worst"]["flow"], facts["worst"]["remote"]
-    first, last = time["first_ns"], time["last_ns"]
-    when = ("at " + zone.moment(first)) if first == last else "between %s" % (
-        zone.between(first, last).replace(" to ", " and ", 1))
-    text = "%s%s sent again%s (%s): %s%s and %s%s." % (
-        unit(facts, total["segments"])[:1].upper() + unit(facts, total["segments"])[1:],
-        " was" if total["segments"] == 1 else " were", within or _on_hosts(facts), when,
-        "at least " if not flows["exact"] else "", amount(flows["groups"], "connection"),
+    text = "%s%s sent again%s, %s: %s%s and %s%s." % (
+        unit(facts, total["segments"]), " was" if total["segments"] == 1 else " were", within or _on_hosts(facts),
+        zone.between(time["first_ns"], time["last_ns"]),
+        "" if flows["exact"] else "at least ", amount(flows["groups"], "connection"),
         "" if remotes["exact"] else "at least ", amount(remotes["groups"], "remote address", "remote addresses"))
     reason, segments = max(total["reasons"].items(), key=lambda item: item[1])
     if reason != "unknown":
@@ -116,7 +113,7 @@ def _ledger(facts: Facts) -> List[str]:
         name = "Session %d: " % session["number"] if many else ""
         ledger = session["ledger"]
         if not ledger:
-            told.append(name + "no ledger was written, so nothing weighs this against the kernel's own counter")
+            told.append(name + "there is no ledger that can be read, so nothing weighs this against the kernel's own counter")
         elif not ledger.get("total"):
             told.append("%sno ledger: %s" % (name, shown(ledger.get("why"))))
         else:

@@ -69,7 +69,7 @@ class Zone:
         sign, minutes = "-" if self.offset < 0 else "+", abs(self.offset) // 60
         self.name = "UTC" if not self.offset else "UTC%s%02d:%02d" % (sign, minutes // 60, minutes % 60)
         if self.offset and local.tm_zone and local.tm_zone[0] not in "+-":
-            self.name += " (%s)" % printable(local.tm_zone)
+            self.name = "%s (%s)" % (printable(local.tm_zone), self.name)
 
     def date(self, at_ns: Optional[int]) -> str:
         """``2026-01-31``."""
@@ -86,11 +86,14 @@ class Zone:
         return UNKNOWN if at_ns is None else "%s %s" % (self.date(at_ns), self.clock(at_ns, millis))
 
     def between(self, first_ns: int, last_ns: int) -> str:
-        """``2026-01-31, 12:00:00 to 12:10:00``."""
-        if self.date(first_ns) == self.date(last_ns):
-            return "%s, %s to %s" % (
-                self.date(first_ns), self.clock(first_ns, False), self.clock(last_ns, False))
-        return "%s to %s" % (self.moment(first_ns, False), self.moment(last_ns, False))
+        """``on 2026-01-31 between 12:00:00 and 12:10:00 UTC``."""
+        if first_ns == last_ns:
+            return "at %s %s" % (self.moment(first_ns), self.name)
+        if self.date(first_ns) != self.date(last_ns):
+            return "between %s and %s %s" % (self.moment(first_ns, False), self.moment(last_ns, False), self.name)
+        millis = last_ns - first_ns < 10 * NS
+        return "on %s between %s and %s %s" % (
+            self.date(first_ns), self.clock(first_ns, millis), self.clock(last_ns, millis), self.name)
 
     def _text(self, format: str, at_ns: int) -> str:
         return time.strftime(format, time.gmtime(_seconds(at_ns) + self.offset))
