@@ -62,10 +62,18 @@ class NdjsonRecording(Recording):
         return min(1.0, self._lines.read / self._size) if self._size else None
 
     def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
+        gathered = _Gathered()
+        try:
+            yield from self._runs(gathered, since_ns, until_ns)
+        except RecordingError:
+            yield from gathered.run()  # what came before the damage
+            raise
+
+    def _runs(self, gathered: "_Gathered", since_ns: Optional[int], until_ns: Optional[int]) -> Iterator[Run]:
         if self._size is not None:
             self._file.seek(0)
             self._lines, self._sessions = _Lines(self.path, self._file), _Sessions()
-        lines, sessions, gathered, names = self._lines, self._sessions, _Gathered(), _Names()
+        lines, sessions, names = self._lines, self._sessions, _Names()
         for line in lines:
             fields = lines.fields(line)
             if fields is None:
