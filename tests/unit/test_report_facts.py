@@ -91,7 +91,7 @@ def test_small_groups_give_way() -> None:
         owned.tally.segs = owned.tally.events = 1
         ranking.merge(owned)
     assert ranking.ranked()[0].name.startswith("10.0.0.1:99 ") and ranking.ranked()[0].tally.segs == 30
-    assert len(ranking) <= 10 and ranking.dropped
+    assert len(ranking) <= 10 and ranking.full
     assert sum(group.tally.segs for group in ranking.ranked()) + ranking.beyond.segs == 80
 
 
@@ -190,6 +190,17 @@ def test_silences() -> None:
         silences.add(4, four, begin * 10**9, end * 10**9)
     silences.add(6, bytes(15) + b"\1", 0, 2 * 10**9)
     assert silences.longest() == [("10.0.0.9", 0, 7 * 10**9, 3), ("::1", 0, 2 * 10**9, 1)]
+
+
+def test_who_answers_is_not_silent() -> None:
+    """Fast retransmits come of ACKs: what times out beside them is no outage."""
+    def silence(*heard: float) -> Any:
+        made = [event(second, "rto", stall_us=2 * 10**6) for second in (12, 14, 16)] + [event(one) for one in heard]
+        found = facts_of(run(sorted(made, key=lambda one: one.ts_ns)))["silences"]
+        return [(row["begin_ns"] - START, row["end_ns"] - START) for row in found]
+    assert silence() == silence(9, 17) == [(10 * 10**9, 16 * 10**9)]
+    assert silence(13) == [(10 * 10**9, 12 * 10**9)]
+    assert silence(11, 13, 15) == []
 
 
 def test_listeners_and_services() -> None:

@@ -222,10 +222,17 @@ def _concentrated(facts: Facts, zone: Zone) -> Advices:
             continue  # says it better
         yield Advice("one_" + table, "%s %s" % ("All in one" if share == 1 else "Nearly all in one", one),
                      ("%s has %s of all %s%s. %s" % (
-                         shown(name), percent(share), _many(facts),
-                         "; there are %s others" % number(groups - 1) if groups > 2 else
-                         "; there is one other" if groups == 2 else "", text)).strip(),
+                         shown(name), percent(share), _many(facts), _besides(groups, facts["worst"][table]["exact"]),
+                         text)).strip(),
                      name=name, share=share, groups=groups)
+
+
+def _besides(groups: int, exact: bool) -> str:
+    if groups < 2:
+        return ""
+    if groups == 2:
+        return "; there is one other"
+    return "; there are %s%s others" % ("" if exact else "more than ", number(groups - 1))
 
 
 def _burst(facts: Facts, zone: Zone) -> Advices:

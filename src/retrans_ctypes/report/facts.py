@@ -123,8 +123,8 @@ def _table(ranking: Ranking, total: Tally) -> Dict[str, Any]:
         others.join(group.tally)
     others.join(ranking.beyond)
     return {
-        "groups": len(known) + ranking.dropped,
-        "exact": not ranking.dropped,
+        "groups": ranking.most if ranking.full else len(known),
+        "exact": not ranking.full,
         "rows": [_row(group, total) for group in known[:ROWS]],
         "others": _tally(others, total.segs) if others.events else None,
         "unknown": _tally(unknown, total.segs) if unknown else None,

@@ -117,7 +117,7 @@ class Gathered:
     def _add(self, packed: bytes, run: Run) -> None:
         session = self.sessions.setdefault(run.session.number, InSession())
         offset, workload, reasons = run.offset_ns, run.workload, self.reasons
-        young, silent = self._young, self.silences.add
+        young, silent, heard = self._young, self.silences.add, self.silences.heard
         begin = end = 0
         place = -_SIZE
         step: Any = None
@@ -163,6 +163,8 @@ class Gathered:
                 self.stalls.add(reason, stall)
                 if reason_number == 1 and stall >= Silences.LEAST_US:
                     silent(family, daddr, at - stall * 1000, at)
+            if reason_number == 2:  # ACKs came
+                heard(family, daddr, at)
             if known & KNOWN_SOCK and timeouts > tally.timeouts:
                 tally.timeouts = timeouts
             if known & KNOWN_BYTES:

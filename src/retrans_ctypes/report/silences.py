@@ -25,14 +25,26 @@ class Silences:
 
     MOST = 4096
     _JOIN_NS = 10**9  # what lies between two that are one
+    _MOST_HEARD = 65536
 
     def __init__(self) -> None:
+        self._heard: Dict[Tuple[int, bytes], int] = {}  # remote -> when
         self._now: Dict[Tuple[int, bytes], List[int]] = {}  # remote -> begin, end, timeouts
         self._longest: Dict[Tuple[int, bytes], List[int]] = {}
+
+    def heard(self, family: int, daddr: bytes, at_ns: int) -> None:
+        """The remote answered: whatever else timed out meanwhile, it was not silent."""
+        remote = family, daddr
+        if len(self._heard) >= self._MOST_HEARD:
+            self._heard.clear()
+        self._heard[remote] = at_ns
+        self._now.pop(remote, None)
 
     def add(self, family: int, daddr: bytes, begin_ns: int, end_ns: int) -> None:
         """Data that was sent at ``begin_ns`` timed out at ``end_ns``."""
         remote = family, daddr
+        if self._heard.get(remote, begin_ns) > begin_ns:
+            return
         now = self._now.get(remote)
         if now is None and len(self._now) >= self.MOST:
             return

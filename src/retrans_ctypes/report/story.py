@@ -87,8 +87,8 @@ def _headline(facts: Facts, zone: Zone) -> str:
     text = "%s%s sent again%s, %s: %s%s and %s%s." % (
         unit(facts, total["segments"]), " was" if total["segments"] == 1 else " were", within or _on_hosts(facts),
         zone.between(time["first_ns"], time["last_ns"]),
-        "" if flows["exact"] else "at least ", amount(flows["groups"], "connection"),
-        "" if remotes["exact"] else "at least ", amount(remotes["groups"], "remote address", "remote addresses"))
+        "" if flows["exact"] else "more than ", amount(flows["groups"], "connection"),
+        "" if remotes["exact"] else "more than ", amount(remotes["groups"], "remote address", "remote addresses"))
     reason, segments = max(total["reasons"].items(), key=lambda item: item[1])
     if reason != "unknown":
         text += " %s of it is %s: %s." % (percent(segments / total["segments"]), reason, REASON_WORDS[reason])

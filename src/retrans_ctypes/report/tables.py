@@ -68,7 +68,7 @@ def _unexplained(facts: Facts) -> Tuple[str, str]:
 
 def _groups(facts: Facts, name: str) -> str:
     table = facts["worst"][name]
-    return ("" if table["exact"] else "≥ ") + number(table["groups"])
+    return ("" if table["exact"] else "> ") + number(table["groups"])
 
 
 def reasons_table(facts: Facts) -> Table:
@@ -97,7 +97,8 @@ def _worst(facts: Facts, name: str, title: str, one: str) -> Table:
         return Table(title, (), [], note=_ASKED.get(name, ""))
     if table["others"]:
         more = table["groups"] - len(table["rows"])
-        rows.append(_cells("%s others" % number(more) if more > 1 else "one other", table["others"], rest=True))
+        name = "all others" if not table["exact"] else "%s others" % number(more) if more > 1 else "one other"
+        rows.append(_cells(name, table["others"], rest=True))
     if table["unknown"]:
         rows.append(_cells("not known", table["unknown"], rest=True))
     return Table(title, columns, rows, bars=True)

@@ -76,17 +76,17 @@ class Ranking:
     def __init__(self, grouping: Grouping, most: int = MOST_GROUPS) -> None:
         self.grouping = grouping
         self.beyond = Tally()
-        self.dropped = 0
-        """How often a group went there."""
+        self.full = False
+        """Whether some went there: there are more than ``most`` groups."""
         self._groups: Dict[str, Tally] = {}
-        self._most = most
+        self.most = most
 
     def merge(self, owned: Owned, keep: bool = False) -> None:
         """``keep``: nobody else has its tally any more, so it can be that of a new group."""
         key = self.grouping.key(Enriched(owned.event, owned.workload)) or UNKNOWN
         tally = self._groups.get(key)
         if tally is None:
-            if len(self._groups) >= self._most:
+            if len(self._groups) >= self.most:
                 self._shorten()
             tally = self._groups[key] = owned.tally if keep else Tally()
         if tally is not owned.tally:
@@ -110,11 +110,11 @@ class Ranking:
         return self._groups.get(UNKNOWN)
 
     def _shorten(self) -> None:
+        self.full = True
         ranked = self.ranked()
         for group in ranked[len(ranked) // 2:]:
             self.beyond.join(group.tally)
             del self._groups[group.name]
-            self.dropped += 1
 
 
 _BY_OWNER = ("pid", "container", "unit")
