@@ -16,7 +16,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 from . import _library
-from .clock import FixedClock
+from .clock import WallClock
 from .errors import LibraryError
 from .event import Event
 from .records import Buffer
@@ -92,7 +92,7 @@ class PlainNdjsonWriter:
         self, batch: Buffer, wall_offset_ns: int, same: Optional[Dict[str, Any]] = None,
     ) -> Iterator[memoryview]:
         """As NdjsonWriter.lines()."""
-        clock, end, lines = FixedClock(wall_offset_ns), _end(same or {}), []
+        clock, end, lines = WallClock(offset_ns=wall_offset_ns), _end(same or {}), []
         for event in Event.read(batch):
             if self._failed or not event.failed:
                 record: Dict[str, Any] = {"type": "event", "time": clock.iso(event.ts_ns)}

@@ -3,7 +3,7 @@ import json
 import sqlite3
 from typing import Any, Dict, Iterable, List, NamedTuple
 
-from retrans_ctypes.clock import FixedClock
+from retrans_ctypes.clock import WallClock
 from retrans_ctypes.event import Event
 from retrans_ctypes.ndjson import encode
 from retrans_ctypes.recording.schema import EVENT, NAMES, SESSION, statements
@@ -92,7 +92,7 @@ def database(path: Any, made: Iterable[Recorded], **values: Any) -> str:
 
 
 def event_line(made: Recorded) -> str:
-    fields = dict({"type": "event", "time": FixedClock(made.offset_ns).iso(made.event.ts_ns)}, **made.event.to_dict())
+    fields = dict({"type": "event", "time": WallClock(offset_ns=made.offset_ns).iso(made.event.ts_ns)}, **made.event.to_dict())
     return encode(dict(fields, **made.workload.to_dict()))
 
 

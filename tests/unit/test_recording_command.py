@@ -52,6 +52,12 @@ def test_standard_output(run: Run, tmp_path: Any) -> None:
     assert [json.loads(line)["type"] for line in done.out] == ["session"] + ["event"] * 3 + ["end", "ledger"]
 
 
+def test_a_reader_that_goes_away_ends_it(run: Run) -> None:
+    done = run("record", "-o", "-", shell='{ "$@"; echo "code $?" >&2; } | head -n 1')
+    assert json.loads(done.out[0])["type"] == "session" and len(done.out) == 1
+    assert done.err[-1] == "code 141" and "went away" in done.err[-2]
+
+
 def test_the_filter_is_kept_as_it_was_typed(run: Run, tmp_path: Any) -> None:
     typed = ["-4", "--port", "443,8000-8010", "--not-raddr", "10.0.0.0/8", "--not-raddr", "192.0.2.1", "--uid", "0"]
     done = record(run, tmp_path, *FOR, *typed)
@@ -98,6 +104,16 @@ def test_where_it_cannot_go(run: Run, tmp_path: Any, name: str, content: Any, co
     done = record(run, tmp_path, "-o", name, *FOR)
     assert (done.code, done.out, len(done.err)) == (code, [], 1) and sentence in done.err[0], done
     assert not content or (tmp_path / name).read_bytes() == content
+
+
+def test_a_python_without_sqlite(run: Run, tmp_path: Any) -> None:
+    """As some images and small systems have it."""
+    (tmp_path / "sqlite3.py").write_text("raise ImportError('No module named _sqlite3')")
+    path = os.pathsep.join([str(tmp_path)] + sys.path)
+    done = record(run, tmp_path, *FOR, PYTHONPATH=path)
+    assert (done.code, len(done.err)) == (1, 1) and "--format ndjson" in done.err[0]
+    done = record(run, tmp_path, *FOR, "--format", "ndjson", PYTHONPATH=path)
+    assert done.code == 0 and (tmp_path / "retrans.ndjson").exists()
 
 
 def test_two_recorders(run: Run, tmp_path: Any) -> None:

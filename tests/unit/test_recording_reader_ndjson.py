@@ -8,7 +8,7 @@ from typing import Any, List
 import pytest
 from fake_library import event
 from made_up_recording import LEDGER, OFFSET, Recorded, event_line, names, ndjson, session_lines
-from retrans_ctypes.clock import FixedClock
+from retrans_ctypes.clock import WallClock
 from retrans_ctypes.errors import RecordingError
 from retrans_ctypes.recording import open_recording
 from retrans_ctypes.recording.session import Run
@@ -64,8 +64,8 @@ def test_each_event_has_its_own_time_again(tmp_path: Any) -> None:
         offset_ns += chance.choice((0,) * 30 + (-10**9, 1, 700, chance.randrange(-1000, 1000)))
         made.append(Recorded(event(known=0, ts_ns=ts_ns), offset_ns=offset_ns))
     runs = told(ndjson(tmp_path / "r.ndjson", map(event_line, made)))
-    times = [FixedClock(run.offset_ns).iso(one.ts_ns) for run in runs for one, _ in run.enriched()]
-    assert times == [FixedClock(one.offset_ns).iso(one.event.ts_ns) for one in made]
+    times = [WallClock(offset_ns=run.offset_ns).iso(one.ts_ns) for run in runs for one, _ in run.enriched()]
+    assert times == [WallClock(offset_ns=one.offset_ns).iso(one.event.ts_ns) for one in made]
     assert len(runs) < 500
 
 

@@ -180,6 +180,17 @@ def test_the_size_ends_it(monkeypatch: Any) -> None:
     assert len(stage.files) == 1
 
 
+def test_a_file_that_has_its_size_already(monkeypatch: Any) -> None:
+    """That is known before the first event comes, on a quiet host too."""
+    stage = Stage(Limits(bytes=1000), monkeypatch)
+    stage.files[0].events = 2
+    stage.sink.start()
+    assert stage.stopped == 1 and stage.sink.full
+    stage = Stage(Limits(bytes=1000), monkeypatch)
+    stage.sink.start()
+    assert not stage.stopped and not stage.sink.full
+
+
 def test_the_size_begins_the_next(monkeypatch: Any) -> None:
     stage = Stage(Limits(bytes=1000000, rotate=True), monkeypatch)
     stage.sink.write_packed(flows(5000))

@@ -62,16 +62,6 @@ def chosen_filter(options: argparse.Namespace) -> Filter:
     return _made(options, Filter)
 
 
-def typed_filter(options: argparse.Namespace) -> Optional[str]:
-    """The options of the filter as they can be typed again, None where there are none."""
-    words = [] if options.family is None else ["-%d" % options.family]
-    for prefix in ("", _NOT):
-        for option in _OPTIONS:
-            for given in getattr(options, prefix + option.argument) or ():
-                words.append("--%s%s %s" % (prefix.replace("_", "-"), option.flag, quote(given)))
-    return " ".join(words) or None
-
-
 def recorded_filter(options: argparse.Namespace) -> RecordedFilter:
     """The same for what was recorded, where this host's names do not count. Raises FilterError."""
     return _made(options, RecordedFilter)
@@ -80,6 +70,16 @@ def recorded_filter(options: argparse.Namespace) -> RecordedFilter:
 def _made(options: argparse.Namespace, kind: Type[F]) -> F:
     never = kind(**_arguments(options, _NOT))
     return kind(family=options.family, never=never, **_arguments(options, ""))
+
+
+def typed_filter(options: argparse.Namespace) -> Optional[str]:
+    """The options of the filter as they can be typed again, None where there are none."""
+    words = [] if options.family is None else ["-%d" % options.family]
+    for prefix in ("", _NOT):
+        for option in _OPTIONS:
+            for given in getattr(options, prefix + option.argument) or ():
+                words.append("--%s%s %s" % (prefix.replace("_", "-"), option.flag, quote(given)))
+    return " ".join(words) or None
 
 
 def _arguments(options: argparse.Namespace, prefix: str) -> Dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Optional
 
 _AFTER = 1.0  # seconds: what is quicker needs none
 _EVERY = 0.1
-_BAR = 30
+_BAR = 30  # columns, at most
+_LEAST = 5
 _CLEAR = "\r\x1b[K"
 
 
@@ -37,12 +38,13 @@ class Progress:
             self._write(_CLEAR)
 
     def _line(self, share: Optional[float], count: int, spent: float) -> str:
-        told = "{:,} events".format(count)
-        if share is not None:
-            done = int(share * _BAR)
-            left = "{:.0f} s left".format(spent / share - spent) if share else ""
-            told = "[{}{}] {:3.0f} %  {}  {}".format("#" * done, "." * (_BAR - done), share * 100, told, left)
-        return "{}  {}".format(self._what, told).rstrip()[:_width() - 1]
+        if share is None:
+            return "{}: {:,} events".format(self._what, count)[:_width() - 1]
+        left = ", {:.0f} s left".format(spent / share - spent) if share else ""
+        told = "{} {:.0f} %, {:,} events{}".format(self._what, share * 100, count, left)[:_width() - 1]
+        room = min(_BAR, _width() - len(told) - 4)
+        done = int(share * room)
+        return told if room < _LEAST else "{} [{}{}]".format(told, "#" * done, "." * (room - done))
 
     @staticmethod
     def _write(text: str) -> None:

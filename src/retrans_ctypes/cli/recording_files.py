@@ -5,9 +5,8 @@ import os
 import re
 from typing import Callable, Optional
 
-from ..errors import UsageError
+from ..errors import RetransError, UsageError
 from ..event import Event
-from ..recording.database import DatabaseWriter
 from ..recording.lines import FileLinesWriter, LinesWriter
 from ..recording.rotation import Keep, Series
 from ..recording.session import Session
@@ -59,7 +58,7 @@ class Files:
             return LinesWriter("standard output", session, lookup, Output().write)
         if self._lines:
             return FileLinesWriter(path, session, lookup, _writing)
-        return DatabaseWriter(path, session, lookup, self.limits.bytes)
+        return _database()(path, session, lookup, self.limits.bytes)
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +76,16 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
                              " into its name")
     parser.add_argument("--keep", type=_keep, metavar="N|AGE",
                         help="of the files of --rotate keep the newest N, or those no older than AGE (7d)")
+
+
+def _database() -> Callable[..., Writer]:
+    """DatabaseWriter; some builds of Python lack what it needs."""
+    try:
+        from ..recording.database import DatabaseWriter
+    except ImportError as error:
+        raise RetransError("this Python cannot write SQLite databases (%s): install its module sqlite3, or record"
+                           " with --format ndjson" % error) from error
+    return DatabaseWriter
 
 
 def _is_lines(options: argparse.Namespace) -> bool:

@@ -5,7 +5,7 @@ import math
 import time
 from typing import Callable, List, Optional, Tuple
 
-from ..clock import FixedClock
+from ..clock import WallClock
 from ..errors import RecordingError, UsageError
 from ..event import Event
 from ..filter_match import Matches
@@ -21,10 +21,10 @@ from ..workload import UNKNOWN, Workload
 from .filter_options import add_filter_options, recorded_filter
 from .follow import tell
 from .moments import moment
-from .options import Parser, say, terminal_width
+from .options import Parser, colours_for, say, terminal_width
 from .progress import Progress
 from .recorded import about, account_for, details
-from .showing import add_show_options, shown_columns, wanted
+from .showing import add_show_options, make_clock, shown_columns, wanted
 from .signals import StopSignals
 
 _TICK = 0.5  # seconds between looks at the output's reader while nothing is due
@@ -39,7 +39,7 @@ def main(arguments: List[str]) -> int:
         return 0
     if not options.files:
         raise UsageError("there is nothing to replay: name a recording, such as retrans.db")
-    output, clock, names = GatheringOutput(), FixedClock(), RecordedNames()
+    output, clock, names = GatheringOutput(), make_clock(options, offset_ns=0), RecordedNames()
     sink = make_sink(options, output, shown_columns(options, terminal_width()), clock, names)
     chosen = recorded_filter(options)
     with StopSignals() as signals:
@@ -64,7 +64,7 @@ class Player:
     """Passes recorded events on to a sink, each with its own time and names."""
 
     def __init__(
-        self, sink: Sink, output: GatheringOutput, clock: FixedClock, names: RecordedNames,
+        self, sink: Sink, output: GatheringOutput, clock: WallClock, names: RecordedNames,
         keep: Optional[Callable[[Event], bool]], matches: Optional[Matches], speed: Optional[float],
     ) -> None:
         self.sink = sink
@@ -213,13 +213,13 @@ def span(options: argparse.Namespace, sessions: List[Session]) -> Span:
 
 
 def make_sink(
-    options: argparse.Namespace, output: GatheringOutput, shown: List[Column], clock: FixedClock, names: RecordedNames,
+    options: argparse.Namespace, output: GatheringOutput, shown: List[Column], clock: WallClock, names: RecordedNames,
 ) -> Sink:
     if options.count:
         return NdjsonFlowCounts(output) if options.json else TextFlowCounts(output, banner=None)
     if options.json:
         return RecordedNdjsonSink(output, clock, names, failed=options.verbose)
-    return TextSink(output, shown, clock, names, banner=None)
+    return TextSink(output, shown, clock, names, colours_for(options), banner=None)
 
 
 def speed(text: str) -> float:
@@ -234,15 +234,18 @@ def speed(text: str) -> float:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("replay", "Show what was recorded, as 'trace' would have shown it. Needs no rights, and\n"
-                              "works on any machine.")
+    result = Parser(
+        "replay", "Show what was recorded as 'trace' would have shown it. Needs no rights, and works on any machine.",
+        examples=[("retrans.db", "all of it"), ("retrans.db --since 14:30 --raddr 10.0.0.0/8", "a part"),
+                  ("retrans.db --json", "as JSON lines"), ("retrans.db --speed 10", "ten times as fast")],
+        short=["--since", "--until", "--speed", "--json", "-c", "-o", "--raddr", "--port", "--reason", "-v"])
     result.add_argument("files", nargs="*", metavar="FILE",
-                        help="recordings: SQLite or NDJSON of 'record', or output of 'trace --json'")
+                        help="what 'record' or 'trace --json' wrote")
     result.add_argument("--since", type=moment, metavar="TIME",
-                        help="only events from then on: 14:30 (on its first day), '2026-01-31 14:30', or with Z: UTC")
-    result.add_argument("--until", type=moment, metavar="TIME", help="only events before")
+                        help="from then on: 14:30, or '2026-01-31 14:30', or with Z")
+    result.add_argument("--until", type=moment, metavar="TIME", help="before then")
     result.add_argument("--speed", type=speed, metavar="N",
-                        help="N times as fast as it happened (as fast as can be)")
+                        help="N times as fast as it happened, not as fast as can be")
     add_show_options(result)
     add_filter_options(result)
     return result

@@ -6,6 +6,8 @@ from ..ledger import Ledger
 from ..stats import Stats
 from ..tracer import Tracer
 
+_Moment = Tuple[Optional[Stats], Optional[Ledger]]
+
 
 class Books:
     """Stats and ledger since the tracer was opened, or since the last turn().
@@ -15,8 +17,8 @@ class Books:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._from: Tuple[Optional[Stats], Optional[Ledger]] = (None, None)
-        self._told = self._from
+        self._from: _Moment = (None, None)
+        self._told: _Moment = (None, None)
 
     def stats(self) -> Dict[str, Any]:
         """By name."""

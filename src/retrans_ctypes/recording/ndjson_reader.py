@@ -62,40 +62,43 @@ class NdjsonRecording(Recording):
         return min(1.0, self._lines.read / self._size) if self._size else None
 
     def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
-        gathered = _Gathered()
-        try:
-            yield from self._runs(gathered, since_ns, until_ns)
-        except RecordingError:
-            yield from gathered.run()  # what came before the damage
-            raise
-
-    def _runs(self, gathered: "_Gathered", since_ns: Optional[int], until_ns: Optional[int]) -> Iterator[Run]:
         if self._size is not None:
             self._file.seek(0)
             self._lines, self._sessions = _Lines(self.path, self._file), _Sessions()
-        lines, sessions, names = self._lines, self._sessions, _Names()
-        for line in lines:
-            fields = lines.fields(line)
-            if fields is None:
-                break
+        gathered, names = _Gathered(), _Names()
+        for line in self._lines:
             try:
-                if fields["type"] != _EVENT:
-                    yield from gathered.run()
-                    sessions.take(fields)
-                    continue
-                micros, event, workload = _micros(fields), Event.from_dict(fields), names.of(fields)
-            except ValueError as error:
-                raise lines.damaged(str(error))
-            session = sessions.with_event(micros)
-            if (since_ns is None or micros * 1000 >= since_ns) and (until_ns is None or micros * 1000 < until_ns):
-                if not gathered.takes(session, event, micros, workload):
-                    yield from gathered.run()
-                    gathered.takes(session, event, micros, workload)
+                fields = self._lines.fields(line)
+                if fields is None:
+                    break
+                yield from self._take(fields, gathered, names, since_ns, until_ns)
+            except RecordingError:
+                yield from gathered.run()
+                raise
         yield from gathered.run()
-        if lines.cut:
+        if self._lines.cut:
             self.remarks.append(
                 "the last line of %s is cut, and left out: %s" % (self.path, (
                     "it is being written" if self.recorder_runs else "its recorder was killed, or the disk was full")))
+
+    def _take(
+        self, fields: Fields, gathered: "_Gathered", names: "_Names", since_ns: Optional[int],
+        until_ns: Optional[int],
+    ) -> Iterator[Run]:
+        """What was gathered, if that is a run now, since the line does not belong to it."""
+        try:
+            if fields["type"] != _EVENT:
+                yield from gathered.run()
+                self._sessions.take(fields)
+                return
+            micros, event, workload = _micros(fields), Event.from_dict(fields), names.of(fields)
+        except ValueError as error:
+            raise self._lines.damaged(str(error))
+        session = self._sessions.with_event(micros)
+        if (since_ns is None or micros * 1000 >= since_ns) and (until_ns is None or micros * 1000 < until_ns):
+            if not gathered.takes(session, event, micros, workload):
+                yield from gathered.run()
+                gathered.takes(session, event, micros, workload)
 
 
 class _Lines:
@@ -205,8 +208,17 @@ class _Sessions:
 
 
 def _scan(lines: _Lines) -> List[Session]:
-    """The sessions of a whole file, reading no more than must be of its events."""
-    sessions, last = _Sessions(), b""
+    """The sessions of a file up to its end or its first damage, reading no more than must be of its events."""
+    sessions = _Sessions()
+    try:
+        _scan_into(sessions, lines)
+    except RecordingError:
+        pass  # which is for runs() to tell
+    return sessions.all
+
+
+def _scan_into(sessions: _Sessions, lines: _Lines) -> None:
+    last = b""
     for line in lines:
         if line.startswith(_START_OF_EVENT) and sessions.running:
             last = line
@@ -223,7 +235,6 @@ def _scan(lines: _Lines) -> List[Session]:
         except ValueError as error:
             raise lines.damaged(str(error))
         last = b""
-    return sessions.all
 
 
 class _Names:

@@ -20,6 +20,8 @@ _PATIENCE = 5.0  # seconds that SQLite waits for another process
 _MOST_NAMES = 16384  # rows of names that are remembered
 
 _TIMES = struct.Struct("=Q%dx" % (EVENT_SIZE - 8))  # of each packed event
+_ENDS = "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)"  # both at once would read all
+_FAILURES = (sqlite3.Error, UnicodeDecodeError)  # the latter where its sentence quotes what is damaged
 _CANNOT_OPEN = "unable to open"
 _SQLITE_MAX = (1 << 63) - 1
 
@@ -41,7 +43,7 @@ class SqliteRecording(Recording):
         try:
             self._check()
             self._load_sessions()
-            self._go_through(*self._ask("SELECT min(id), max(id) FROM event")[0])
+            self._go_through(*self._ask(_ENDS)[0])
         except BaseException:
             self._database.close()
             raise
@@ -60,17 +62,18 @@ class SqliteRecording(Recording):
         return (self._reached - self._first) / (self._last - self._first + 1) if self.events else 1.0
 
     def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
-        since_ns = _bounded(since_ns, -_SQLITE_MAX)
-        until_ns = _bounded(until_ns, _SQLITE_MAX)
-        # The index tells where they lie; sorting them by id would take room for all of them.
-        self._go_through(*self._ask(
-            "SELECT min(id), max(id) FROM event WHERE time_ns >= ? AND time_ns < ?", since_ns, until_ns)[0])
+        chosen, ends = "1", _ENDS
+        if since_ns is not None or until_ns is not None:
+            chosen = "time_ns >= %d AND time_ns < %d" % (
+                _bounded(since_ns, -_SQLITE_MAX), _bounded(until_ns, _SQLITE_MAX))
+            # The index tells where they lie; sorting them by id would take room for all of them.
+            ends = "SELECT min(id), max(id) FROM event WHERE " + chosen
+        self._go_through(*self._ask(ends)[0])
         while self._reached <= self._last:
-            rows, names = self._page(since_ns, until_ns)
+            rows, names = self._page(chosen)
             if not rows:
                 break
             yield from self._runs_of(rows, names)
-            self._reached = rows[-1][0] + 1
         self._reached = self._last + 1
 
     def close(self) -> None:
@@ -97,7 +100,7 @@ class SqliteRecording(Recording):
                 database.execute("PRAGMA cell_size_check = ON")
                 database.execute("SELECT 1 FROM sqlite_master").fetchall()
                 return database
-            except sqlite3.Error as error:
+            except _FAILURES as error:
                 database.close()
                 if way == ways[-1] or _CANNOT_OPEN not in str(error):
                     raise self._wrong(error)
@@ -134,14 +137,13 @@ class SqliteRecording(Recording):
             if table.name not in there or not set(table.names) <= columns:
                 raise self._damaged("its table '%s' is not that of a recording" % table.name)
 
-    def _page(self, since_ns: int, until_ns: int) -> Tuple[List[Row], Dict[Optional[int], Workload]]:
+    def _page(self, chosen: str) -> Tuple[List[Row], Dict[Optional[int], Workload]]:
         """The next events, and the names that they refer to, as both were at one moment."""
         self._ask("BEGIN")
         try:
             rows = self._ask(
-                "SELECT id, session, time_ns, names, packed FROM event WHERE id BETWEEN ? AND ?"
-                " AND time_ns >= ? AND time_ns < ? ORDER BY id LIMIT ?",
-                self._reached, self._last, since_ns, until_ns, PAGE)
+                "SELECT id, session, time_ns, names, packed FROM event WHERE id BETWEEN ? AND ? AND %s"
+                " ORDER BY id LIMIT ?" % chosen, self._reached, self._last, PAGE)
             self._check_rows(rows)
             names: Dict[Optional[int], Workload] = {None: UNKNOWN}
             for number in {row[3] for row in rows} - {None}:
@@ -171,6 +173,7 @@ class SqliteRecording(Recording):
             if session not in self._sessions:
                 raise self._damaged("row %d of its events is of session %d, which is not there" % (
                     rows[begin][0], session))
+            self._reached = rows[end - 1][0] + 1
             yield Run(self._sessions[session], joined[begin * EVENT_SIZE:end * EVENT_SIZE], offset_ns,
                       names[number])
             begin = end
@@ -206,11 +209,11 @@ class SqliteRecording(Recording):
     def _ask(self, query: str, *values: Any) -> List[Row]:
         try:
             return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._wrong(error)
 
-    def _wrong(self, error: sqlite3.Error) -> RecordingError:
-        text = str(error)
+    def _wrong(self, error: Exception) -> RecordingError:
+        text = str(error).split("\n")[0][:100]  # it may quote the file
         if "locked" in text or "busy" in text:
             return RecordingError("%s is held by another process (%s): try again" % (self.path, text))
         if _CANNOT_OPEN in text:

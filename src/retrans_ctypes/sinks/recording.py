@@ -55,6 +55,10 @@ class RecordingSink(Sink):
         """Written so far, into all files."""
         return self._before + self.writer.events
 
+    def start(self) -> None:
+        if not self._limits.rotate and self._at_its_size():
+            self._end_here()
+
     def write(self, event: Event) -> None:
         self._put(event)
 
@@ -99,13 +103,19 @@ class RecordingSink(Sink):
             self.dropped += len(batch) // Event.LAYOUT.size
             return
         self.writer.write(batch, self._offset_ns)
-        if self._limits.bytes is None or self.writer.size() < self._limits.bytes:
+        if not self._at_its_size():
             return
         if self._limits.rotate:
             self._turn()
         else:
-            self.full = True
-            self._stop()
+            self._end_here()
+
+    def _at_its_size(self) -> bool:
+        return self._limits.bytes is not None and self.writer.size() >= self._limits.bytes
+
+    def _end_here(self) -> None:
+        self.full = True
+        self._stop()
 
     def _turn(self) -> None:
         """End this file, and begin the next one."""
