@@ -95,17 +95,19 @@ def _format(path: Optional[str]) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("report", "Make a page of a recording: what happened, when, to whom, why and what it cost.\n"
-                              "It is one file that needs no network. Needs no rights.")
-    result.add_argument("file", metavar="FILE",
-                        help="recording: SQLite or NDJSON of 'record', or output of 'trace --json'")
-    result.add_argument("-o", "--output", metavar="FILE",
-                        help="where to (report.html); '-' is standard output")
-    result.add_argument("--format", choices=FORMATS,
-                        help="by default what the output's name ends with, or else html")
+    result = Parser(
+        "report", "Make a page of a recording: what happened, when, to whom, why and what it cost. It is one file that"
+                  " needs no network. Needs no rights.",
+        examples=[("retrans.db", "report.html, to be opened in a browser"),
+                  ("retrans.db --since 14:30 -o monday.html", "a part of it"),
+                  ("retrans.db --rport 443 --format md -o -", "as text for a ticket")],
+        short=["-o", "--format", "--since", "--until", "--utc", "--raddr", "--port", "--reason"])
+    result.add_argument("file", metavar="FILE", help="what 'record' or 'trace --json' wrote")
+    result.add_argument("-o", "--output", metavar="FILE", help="where to (report.html); '-' is standard output")
+    result.add_argument("--format", choices=FORMATS, help="by default what the output's name ends with, or else html")
     result.add_argument("--since", type=moment, metavar="TIME",
-                        help="only events from then on: 14:30 (on its first day), '2026-01-31 14:30', or with Z: UTC")
-    result.add_argument("--until", type=moment, metavar="TIME", help="only events before")
+                        help="from then on: 14:30, or '2026-01-31 14:30', or with Z")
+    result.add_argument("--until", type=moment, metavar="TIME", help="before then")
     result.add_argument("--utc", action="store_true", help="times in UTC, not in local time")
     add_filter_options(result)
     return result
