@@ -103,6 +103,7 @@ NEEDS = [
     Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
     Need("full", "zsh", command("zsh"), "zsh", "zsh"),
     Need("full", "mandoc", command("mandoc"), "mandoc", "mandoc"),
+    Need("full", "Chromium", command("chromium"), "chromium", "chromium"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 
