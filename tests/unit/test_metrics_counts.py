@@ -198,6 +198,7 @@ def test_readings_of_the_tracer() -> None:
         labels = (("netns", "4026531840"), ("outcome", outcome))
         assert found["retrans_ledger_namespace_segments", labels] == value
     assert found["retrans_ledger_unreadable_namespaces", ()] == 1
+    assert found["retrans_ledger_unreadable_segments", ()] == 3
     assert found["retrans_ledger_uncertainty_segments", ()] == 0
     assert found["retrans_attached", ()] == 1 and found["retrans_start_time_seconds", ()] == 1700000000.5
     assert not [labels for name, labels in found if ("netns", "4026532000") in labels]

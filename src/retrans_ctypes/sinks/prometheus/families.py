@@ -51,7 +51,9 @@ METRICS = (
     Metric("retrans_ledger_uncertainty_segments", "gauge", (),
            "Segments that the kernel counted while the programs were being attached"),
     Metric("retrans_ledger_unreadable_namespaces", "gauge", (),
-           "Network namespaces whose RetransSegs cannot be read, so that they are in no sum"),
+           "Network namespaces whose RetransSegs cannot be read, so that they are not in the ledger's sum"),
+    Metric("retrans_ledger_unreadable_segments", "gauge", (),
+           "Segments in those namespaces that are delivered, filtered, failed, limited or lost"),
     Metric("retrans_ledger_namespace_segments", "gauge", ("netns", "outcome"),
            "The ledger of each network namespace, with --namespaces"),
     Metric("retrans_label_values", "gauge", (),
@@ -150,6 +152,8 @@ class Families:
             "retrans_ledger_segments": _outcomes(total, ()),
             "retrans_ledger_uncertainty_segments": _known(total["uncertainty"]),
             "retrans_ledger_unreadable_namespaces": [((), total["unreadable"])],
+            "retrans_ledger_unreadable_segments": [
+                ((), sum(row[outcome] for row in rows if row["kernel"] is None for outcome in OUTCOMES[1:-1]))],
             "retrans_ledger_namespace_segments": [
                 sample for row in rows[:self._namespaces] for sample in _outcomes(row, (str(row["netns"]),))],
         }
