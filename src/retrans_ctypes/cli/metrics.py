@@ -1,7 +1,7 @@
 """``metrics``: retransmits as Prometheus metrics, over HTTP."""
 
 import argparse
-import platform
+import os
 import time
 from typing import Callable, List
 
@@ -60,10 +60,10 @@ def main(arguments: List[str]) -> int:
 
 def readings_of(tracer: Tracer) -> Callable[[], Readings]:
     """What the tracer tells besides the events, whenever it is asked; from any thread."""
-    able = tracer.capabilities
+    able, system = tracer.capabilities, os.uname()
     started = time.time()
     build = {"version": __version__, "library": tracer.library_version().split(",")[0], "attach": able.attach,
-             "buffer": able.buffer, "kernel": "%s %s" % (platform.release(), platform.machine())}
+             "buffer": able.buffer, "kernel": "%s %s" % (system.release, system.machine)}
 
     def read() -> Readings:
         """Raises ClosedError."""
