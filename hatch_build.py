@@ -10,6 +10,8 @@ from typing import Any, Dict, List
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "retrans_ctypes"
+MANUAL = {"retrans.1": "share/man/man1/retrans.1", "retrans.bash": "share/bash-completion/completions/retrans",
+          "_retrans": "share/zsh/site-functions/_retrans"}
 MACHINES = {"Advanced Micro Devices X86-64": "x86_64", "AArch64": "aarch64"}
 
 
@@ -48,6 +50,9 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         # In the package, so that the texts stay with the library wherever the folder is copied.
         include[self.native("build", "licenses")] = PACKAGE + "/licenses"
         include[os.path.join(self.root, "LICENSE")] = PACKAGE + "/licenses/LICENSE"
+        self.make("manual", "MANUAL_PYTHON=" + sys.executable)
+        for name, place in MANUAL.items():
+            build_data["shared_data"][self.native("build", "manual", name)] = place
 
     def add_sources(self, include: Dict[str, str]) -> None:
         """The pinned tarballs and the BPF skeleton: the builder then needs no network, no clang."""

@@ -11,4 +11,6 @@ if sys.version_info < (3, 6):
 if os.path.isdir(sys.argv[0]):  # started by the script 'retrans' beside this folder
     sys.argv[0] = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "retrans")
 
-import retrans_ctypes.__main__  # noqa: E402,F401  (runs it, and exits)
+from retrans_ctypes.__main__ import main  # noqa: E402  (not before the version is known to do)
+
+sys.exit(main())

@@ -28,10 +28,12 @@ endif
 
 # Always packed anew, which takes no time and gives the same bytes.
 $(BUNDLE).tar.gz: KIND := tar
+$(BUNDLE).tar.gz: $(MANUAL_PACKED)
 $(BUNDLE).pyz: KIND := pyz
 $(BUNDLE).tar.gz $(BUNDLE).pyz: check $(EXTRA_FOLDERS:%=%/.ready) FORCE
 	$(Q)$(PYTHON) scripts/bundle.py $(KIND) --library $(LIBRARY_SO) --licences build/licenses \
-		--version $(VERSION) --target $(BUNDLE_TARGET) $(EXTRA_FOLDERS:%=--extra %/unpacked) $@
+		--version $(VERSION) --target $(BUNDLE_TARGET) $(EXTRA_FOLDERS:%=--extra %/unpacked) \
+		$(if $(MANUAL_PACKED),--manual $(dir $(MANUAL_MADE))) $@
 
 build/extras/%/.ready: $(WHEELS_LOCK) | $(VENV)/.ready
 	$(Q)mkdir -p $(@D)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Headers, libraries, pkg-config file and licences in the usual places.
+# Headers, libraries, pkg-config file, licences, man page and completions in the usual places.
 
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 LICENSEDIR ?= $(PREFIX)/share/licenses/libtcpretrans
+SHAREDIR   ?= $(PREFIX)/share
 INSTALL    ?= install
 SO_NAME    := libtcpretrans.so.$(ABI)
 
 .PHONY: install
-install: $(LIBRARY_SO) $(LIBRARY_A)
+install: $(LIBRARY_SO) $(LIBRARY_A) $(MANUAL_PACKED)
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR),$(INCLUDEDIR) $(LIBDIR)/pkgconfig $(LICENSEDIR))
 	$(Q)$(INSTALL) -m 644 libtcpretrans.h tcpretrans_event.h $(DESTDIR)$(INCLUDEDIR)
 	$(Q)$(INSTALL) -m 644 $(LIBRARY_A) $(DESTDIR)$(LIBDIR)
@@ -20,4 +21,9 @@ install: $(LIBRARY_SO) $(LIBRARY_A)
 		libtcpretrans.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libtcpretrans.pc
 	$(Q)$(INSTALL) -m 644 ../LICENSE $(DESTDIR)$(LICENSEDIR)
 	$(if $(LIBBPF_IS_SYSTEM),,$(Q)cp -r build/licenses/. $(DESTDIR)$(LICENSEDIR))
+ifneq ($(MANUAL_PACKED),)
+	$(Q)$(INSTALL) -D -m 644 build/manual/retrans.1 $(DESTDIR)$(SHAREDIR)/man/man1/retrans.1
+	$(Q)$(INSTALL) -D -m 644 build/manual/retrans.bash $(DESTDIR)$(SHAREDIR)/bash-completion/completions/retrans
+	$(Q)$(INSTALL) -D -m 644 build/manual/_retrans $(DESTDIR)$(SHAREDIR)/zsh/site-functions/_retrans
+endif
 	$(call say,INSTALL,$(DESTDIR)$(LIBDIR)/$(SO_NAME)):

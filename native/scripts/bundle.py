@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Pack what a host needs to trace into one file: the same bytes from the same sources.
 
-    bundle.py tar|pyz --library FILE --licences FOLDER --version V --target NAME [--extra FOLDER]... OUT
+    bundle.py tar|pyz --library FILE --licences FOLDER --version V --target NAME [--extra FOLDER]...
+              [--manual FOLDER] OUT
 
-tar: a folder with the start script, a README, and lib/ with the package, its library and licences.
+tar: a folder with the start script, a README, share/ with man page and completions, and lib/ with the package,
+its library and licences.
 pyz: the same lib/ as a zip file that Python runs. An extra is an unpacked wheel, put into lib/ too.
 """
 import argparse
@@ -20,6 +22,8 @@ from typing import Dict, Iterator, Tuple
 NATIVE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPO = os.path.dirname(NATIVE)
 PACKAGE = "retrans_ctypes"
+MANUAL = {"retrans.1": "share/man/man1/retrans.1", "retrans.bash": "share/bash-completion/completions/retrans",
+          "_retrans": "share/zsh/site-functions/_retrans"}
 OLDEST_ZIP_TIME = 315619200  # 1980-01-02: a zip file knows no earlier time, and no time zone
 
 
@@ -86,6 +90,8 @@ def write_tar(arguments: argparse.Namespace) -> bytes:
     files = {"lib/" + path: data for path, data in packed.items()}
     files["README"] = readme(arguments, packed)
     files["retrans"] = content(os.path.join(NATIVE, "bundle", "retrans"))
+    if arguments.manual:
+        files.update((place, content(os.path.join(arguments.manual, name))) for name, place in MANUAL.items())
     folders = {os.path.dirname(path) for path in files}
     while any(os.path.dirname(folder) not in folders for folder in folders):
         folders |= {os.path.dirname(folder) for folder in folders}
@@ -129,6 +135,7 @@ def main() -> None:
     parser.add_argument("--version", required=True)
     parser.add_argument("--target", required=True)
     parser.add_argument("--extra", action="append", default=[])
+    parser.add_argument("--manual")
     parser.add_argument("out")
     arguments = parser.parse_args()
     data = (write_tar if arguments.kind == "tar" else write_pyz)(arguments)

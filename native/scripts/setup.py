@@ -84,6 +84,7 @@ NEEDS = [
     Need("test", "unshare and setpriv", command("setpriv"), "util-linux", "util-linux"),
     Need("test", "setcap", command("setcap"), "libcap2-bin", "libcap"),
     Need("test", "valgrind", command("valgrind"), "valgrind", "valgrind"),
+    Need("test", "man and lexgrog", command("lexgrog"), "man-db", "man-db"),
     Need("vm", "QEMU", command("qemu-system-x86_64"), "qemu-system-x86", "qemu-system-x86-core"),
     Need("vm", "virtiofsd", virtiofs_daemon, "qemu-system-common", "virtiofsd"),
     Need("vm", "busybox", command("busybox"), "busybox-static", "busybox"),
@@ -102,6 +103,8 @@ NEEDS = [
     Need("full", "crun", command("crun"), "crun", "crun"),
     Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
     Need("full", "Prometheus and promtool", command("promtool"), "prometheus", "golang-github-prometheus"),
+    Need("full", "zsh", command("zsh"), "zsh", "zsh"),
+    Need("full", "mandoc", command("mandoc"), "mandoc", "mandoc"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 

@@ -1,14 +1,16 @@
-"""``python3 -m retrans_ctypes``"""
+"""``python3 -m retrans_ctypes``, and the console script ``retrans``"""
 
 import sys
 
 
-def _start() -> int:
+def main() -> int:
+    """Run the command line; returns the exit code."""
     try:
-        from .cli import main
-        return main(sys.argv[1:])
+        from .cli import main as run
+        return run(sys.argv[1:])
     except KeyboardInterrupt:  # before, or after, the command line listens for it
         return 130
 
 
-sys.exit(_start())
+if __name__ == "__main__":
+    sys.exit(main())

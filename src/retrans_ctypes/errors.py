@@ -8,6 +8,8 @@
     ├── LibraryError           5   libtcpretrans.so is missing, damaged or of another release
     ├── OutputError            6   output could not be written
     │   └── OutputClosed     141   whoever read the output went away
+    ├── RecordingError         7   a recording cannot be read, or another process writes it
+    ├── ExtraMissing           8   a library is missing that an extra of this package brings
     └── ClosedError            1   the tracer was closed before
 
 Every message says what happened, why, and what to do. ``exit_code`` is what the command line ends

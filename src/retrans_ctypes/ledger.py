@@ -49,6 +49,14 @@ class LedgerRow(NamedTuple):
     def accounted(self) -> int:
         return self.delivered + self.filtered + self.failed + self.limited + self.lost
 
+    def plus(self, other: "LedgerRow", sign: int = 1) -> "LedgerRow":
+        """Both together, or with -1 what ``other`` has less; the doubts of both in any case."""
+        def together(name: str, by: int) -> Any:
+            mine, others = getattr(self, name), getattr(other, name)
+            return None if mine is None or others is None else mine + by * others
+        return self._replace(uncertainty=together("uncertainty", 1), **{
+            name: together(name, sign) for name in self._fields if name not in ("netns", "uncertainty")})
+
     def sentence(self) -> str:
         """For people."""
         parts = "delivered %d + filtered %d + failed %d + rate-limited %d + lost %d" % (
@@ -93,6 +101,12 @@ class Ledger(NamedTuple):
         """Every namespace's counter could be read, and everything in them is accounted for."""
         return self.total.exact and not self.unreadable
 
+    def since(self, before: "Ledger") -> "Ledger":
+        """What happened between ``before``, an earlier ledger of the same tracer, and this one."""
+        earlier, now = _by_netns(before.rows), _by_netns(self.rows)
+        rows = [row.plus(earlier[netns], -1) if netns in earlier else row for netns, row in now.items()]
+        return Ledger(tuple(row for row in rows if row.kernel != 0 or row.accounted))
+
     def sentence(self) -> str:
         """The line that ends ``trace``."""
         parts = [self.total.sentence()] if len(self.unreadable) < len(self.rows) or not self.rows else []
@@ -108,6 +122,14 @@ class Ledger(NamedTuple):
         """Ready for JSON."""
         total = dict(_json(self.total), exact=self.exact, unreadable=len(self.unreadable))
         return {"type": "ledger", "total": total, "namespaces": [_json(row) for row in self.rows]}
+
+
+def _by_netns(rows: Iterable[LedgerRow]) -> Dict[Optional[int], LedgerRow]:
+    """Namespaces that had a number one after the other are one row here."""
+    found: Dict[Optional[int], LedgerRow] = {}
+    for row in rows:
+        found[row.netns] = found[row.netns].plus(row) if row.netns in found else row
+    return found
 
 
 def _namespaces(number: int) -> str:

@@ -115,6 +115,8 @@ def test_installed_files(installed: str) -> None:
             "usr/lib/libtcpretrans.so", "usr/lib/libtcpretrans.so." + ABI,
             "usr/lib/pkgconfig/libtcpretrans.pc"} <= found
     assert "usr/share/licenses/libtcpretrans/libelf/COPYING-LGPLV3" in found
+    assert {"usr/share/man/man1/retrans.1", "usr/share/bash-completion/completions/retrans",
+            "usr/share/zsh/site-functions/_retrans"} <= found
 
 
 def test_system_libbpf_needs_nothing_newer_than_1_1(system_library: str) -> None:

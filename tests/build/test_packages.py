@@ -7,7 +7,7 @@ import zipfile
 from typing import Any, Iterator
 
 import pytest
-from building import BUILD, NATIVE, REPO, VENV_BIN, make, read, run
+from building import BUILD, NATIVE, REPO, VENV_BIN, environment, make, read, run
 
 LICENCES = ("LICENSE", "NOTICE", "libbpf/LICENSE.BSD-2-Clause", "libbpf/LICENSE.LGPL-2.1",
             "libelf/COPYING-GPLV2", "libelf/COPYING-LGPLV3", "zlib/LICENSE")
@@ -100,3 +100,31 @@ def test_skeleton_of_other_sources_is_refused(unpacked_sdist: str, offline_wheel
     assert "made from other BPF sources" in said and "delete it" in said
 
 
+
+
+@pytest.fixture(scope="module")
+def installed_wheel(wheel: str, tmp_path_factory: Any) -> str:
+    """A virtual environment with the wheel in it, and nothing else."""
+    folder = str(tmp_path_factory.mktemp("installed") / "venv")
+    run([os.path.join(VENV_BIN, "python"), "-m", "venv", "--without-pip", folder])
+    run([os.path.join(VENV_BIN, "python"), "-m", "pip", "--python", os.path.join(folder, "bin", "python"), "install",
+         "--quiet", "--no-index", "--disable-pip-version-check", wheel])
+    return folder
+
+
+def test_installed_wheel_has_the_command(installed_wheel: str, tmp_path: Any) -> None:
+    command = os.path.join(installed_wheel, "bin", "retrans")
+    changed = {name: value for name, value in environment(COLUMNS="80").items()
+               if name not in ("PYTHONPATH", "RETRANS_CTYPES_LIBRARY")}
+    said = run([command, "--version"], env=changed, cwd=str(tmp_path))
+    assert installed_wheel in said and said.endswith("/retrans_ctypes/libtcpretrans.so\n")
+    assert "  retrans count --by remote" in run([command, "count", "--help"], env=changed)
+    assert "did you mean 'count'?" in run([command, "cuont"], 2, env=changed)
+
+
+def test_installed_wheel_has_manual_and_completions(installed_wheel: str) -> None:
+    for name in ("man/man1/retrans.1", "bash-completion/completions/retrans", "zsh/site-functions/_retrans"):
+        assert b"retrans" in read(os.path.join(installed_wheel, "share", name))
+    # what `man retrans` looks at: the share folder beside the bin folder that is in PATH
+    assert run(["man", "-w", "retrans"], env=environment(PATH=os.path.join(installed_wheel, "bin") + ":" + os.environ["PATH"])) \
+        == os.path.join(installed_wheel, "share", "man", "man1", "retrans.1") + "\n"

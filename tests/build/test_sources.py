@@ -124,7 +124,7 @@ def test_the_build_writes_below_one_folder(elsewhere: str, tmp_path: Any) -> Non
 def test_help_names_every_target() -> None:
     said = make(NATIVE, "help")
     for target in ("deps", "all", "run", "test", "check", "install", "wheel", "sdist", "portable",
-                   "bundle", "pyz", "clean"):
+                   "bundle", "pyz", "manual", "clean"):
         assert "\n  {} ".format(target) in said
 
 

@@ -18,7 +18,7 @@ def test_nothing_stays_after_an_exception(kind: type) -> None:
             client.send(b"x")
             raise kind("in the middle")
     assert host.left_over(before) == []
-    assert host.descriptors() == descriptors
+    assert not set(host.descriptors()) - set(descriptors)
 
 
 def test_half_built_lab_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ def test_half_built_lab_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="half built"):
         Lab()
     assert host.left_over(before) == []
-    assert host.descriptors() == descriptors
+    assert not set(host.descriptors()) - set(descriptors)
 
 
 LITTLE = 100000  # bytes: bursts that fit the queues of a busy machine, which may drop what does not

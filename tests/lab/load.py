@@ -2,7 +2,7 @@
 import socket
 import threading
 import time
-from typing import NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from .link import Ends, Lab
 from .netns import Namespace
@@ -45,7 +45,8 @@ def run(lab: Lab, load: Load) -> None:
         port = door.getsockname()[1]
         door.settimeout(0.1)
         done = threading.Event()
-        server = threading.Thread(target=_serve, args=(door, done))
+        sinks: List[Tuple[threading.Thread, socket.socket]] = []
+        server = threading.Thread(target=_serve, args=(door, done, sinks))
         server.start()
         try:
             clients = [threading.Thread(target=_send, args=(lab, load, port)) for _ in range(load.flows)]
@@ -59,6 +60,17 @@ def run(lab: Lab, load: Load) -> None:
     # what lingers gets no route any more, so the kernel neither sends nor counts it
     for namespace in (lab.client, lab.server):
         namespace.ip("link set {} down".format(lab.device))
+    for sink, peer in sinks:
+        _wake(peer)
+        sink.join()
+
+
+def _wake(peer: socket.socket) -> None:
+    """End a recv() that still waits for what was lost."""
+    try:
+        peer.shutdown(socket.SHUT_RD)
+    except OSError:
+        pass  # it had ended already
 
 
 def _prepare(lab: Lab, namespace: Namespace, load: Load) -> None:
@@ -80,13 +92,17 @@ def _prepare(lab: Lab, namespace: Namespace, load: Load) -> None:
         namespace.run(["ethtool", "-K", lab.device, "tso", "off", "gso", "off"])
 
 
-def _serve(door: socket.socket, done: threading.Event) -> None:
+def _serve(
+    door: socket.socket, done: threading.Event, sinks: List[Tuple[threading.Thread, socket.socket]],
+) -> None:
     while not done.is_set():
         try:
             peer, _ = door.accept()
         except socket.timeout:
             continue
-        threading.Thread(target=_sink, args=(peer,), daemon=True).start()
+        sink = threading.Thread(target=_sink, args=(peer,), daemon=True)
+        sink.start()
+        sinks.append((sink, peer))
 
 
 def _sink(peer: socket.socket) -> None:

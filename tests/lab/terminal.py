@@ -2,10 +2,19 @@
 import fcntl
 import os
 import pty
+import re
 import struct
 import termios
 from contextlib import contextmanager
 from typing import Iterator, List
+
+
+_PAINT = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def unpainted(lines: List[str]) -> List[str]:
+    """Without colours; whatever else a terminal obeys stays in."""
+    return [_PAINT.sub("", line) for line in lines]
 
 
 class Terminal:

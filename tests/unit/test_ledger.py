@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 from retrans_ctypes.kernel_counters import Reading, Readings
-from retrans_ctypes.ledger import Bookkeeper, Ledger
+from retrans_ctypes.ledger import Bookkeeper, Ledger, LedgerRow
 from retrans_ctypes.stats import NetnsCount
 
 HERE = 4026531840
@@ -150,3 +150,18 @@ def test_json() -> None:
     assert [row["netns"] for row in made["namespaces"]] == [5, HERE]
     assert [row["exact"] for row in made["namespaces"]] == [False, True]
     assert made["total"]["kernel"] == 2 and made["total"]["delivered"] == 2
+
+
+def test_what_came_since_an_earlier_ledger() -> None:
+    first = Ledger((LedgerRow(HERE, 10, 8, 1, 0, 0, 1, 0, 2), LedgerRow(7, None, 5, 0, 0, 0, 0, None, None)))
+    last = Ledger((LedgerRow(HERE, 25, 20, 2, 0, 1, 1, 1, 1), LedgerRow(7, None, 5, 0, 0, 0, 0, None, None),
+                   LedgerRow(8, 3, 3, 0, 0, 0, 0, 0, 0)))
+    assert last.since(first).rows == (
+        (HERE, 15, 12, 1, 0, 1, 0, 1, 3), (7, None, 0, 0, 0, 0, 0, None, None), (8, 3, 3, 0, 0, 0, 0, 0, 0))
+    assert last.since(Ledger(())) == last
+    assert last.since(last).rows == ((7, None, 0, 0, 0, 0, 0, None, None),)
+
+
+def test_namespaces_that_had_one_number_are_told_together_since_then() -> None:
+    row = LedgerRow(HERE, 10, 8, 1, 0, 0, 1, 0, 0)
+    assert Ledger((row, row)).since(Ledger((row,))).rows == (row,)

@@ -1,28 +1,40 @@
 """The command line: one module for each command. Only that one is loaded."""
 
 import os
+from difflib import get_close_matches
 from importlib import import_module
-from typing import List
+from typing import List, Tuple
 
-from ..errors import OutputError, RetransError
+from ..errors import OutputError, RetransError, UsageError
+from .commands import COMMANDS, DEFAULT
 from .follow import tell
-
-COMMANDS = ("trace", "count", "top", "record", "replay", "report", "metrics", "demo", "doctor")
-DEFAULT = "trace"
+from .options import program
 
 
 def main(arguments: List[str]) -> int:
     """Run a command and return the exit code. The only place that turns errors into sentences."""
-    name, rest = DEFAULT, arguments
-    if arguments and arguments[0] in COMMANDS:
-        name, rest = arguments[0], arguments[1:]
     try:
         hold_standard_descriptors()
+        name, rest = chosen(arguments)
         exit_code: int = import_module("." + name, __name__).main(rest)
         return exit_code
     except RetransError as error:
         tell("retrans_ctypes: %s" % error)
         return error.exit_code
+
+
+def chosen(arguments: List[str]) -> Tuple[str, List[str]]:
+    """The command, and its arguments. Raises UsageError."""
+    if not arguments or arguments[0].startswith("-"):
+        return DEFAULT, arguments
+    name, *rest = arguments
+    if name == "help":
+        return chosen([word for word in rest if word != "help"][:1] + ["--help"])
+    if name in COMMANDS:
+        return name, rest
+    near = get_close_matches(name, list(COMMANDS) + ["help"], 1)
+    raise UsageError("there is no command '%s'%s '%s --help' names all" % (
+        name, ": did you mean '%s'?" % near[0] if near else ";", program()))
 
 
 def hold_standard_descriptors() -> None:

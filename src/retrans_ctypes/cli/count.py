@@ -17,7 +17,10 @@ from ..tracer import Tracer
 from ..workload.numbers import cgroup_paths, commands
 from .filter_options import add_filter_options, chosen_filter
 from .follow import account_for, end, introduce, tell
-from .options import Parser, above, add_user, add_ways, seconds
+from .options import (
+    Parser, above, add_color_option, add_time_options, add_user, add_verbose, add_ways, colours_for, seconds,
+    time_style,
+)
 from .signals import StopSignals
 
 _TICK = 0.5  # seconds between looks at the clock and at the output's reader
@@ -86,12 +89,21 @@ def watch(
 def make_sink(options: argparse.Namespace, output: Output) -> CountSink:
     if options.json:
         return NdjsonCounts(output, WallClock(), _NAMINGS)
-    return TextCounts(output, WallClock(), _NAMINGS, options.top or _TOP, options.interval is not None)
+    return TextCounts(output, WallClock(time_style(options)), _NAMINGS, options.top or _TOP,
+                      options.interval is not None, colours_for(options))
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("count", "Count retransmits in the kernel and show the largest counts at the end, which is\n"
-                             "cheaper than tracing each. What is not shown is in the last line.")
+    result = Parser(
+        "count", "Counts retransmits in the kernel and shows the largest counts at the end, which is cheaper"
+                 " than tracing each. What is not shown is in the last line.",
+        examples=[
+            ("", "by flow, until Ctrl-C"),
+            ("--by remote --top 5", "the worst five"),
+            ("--by prefix --interval 10", "each 10 seconds"),
+            ("--by pid --rport 443", "who, to port 443"),
+        ],
+        short=["--by", "--top", "--interval", "--duration", "--json", "--port", "--raddr", "--reason"])
     keys = [name for name in COUNT_BY.values() if name != "none"]
     result.add_argument("--by", choices=keys, default="flow", metavar="KEY",
                         help="what to count by: %s (flow)" % ", ".join(keys))
@@ -107,7 +119,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     result.add_argument("--json", action="store_true", help="all rows, one JSON object a line (NDJSON)")
     add_user(result)
-    result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_color_option(result)
+    add_verbose(result)
+    add_time_options(result)
     add_filter_options(result)
     add_ways(result)
     return result

@@ -14,9 +14,11 @@ from ..sinks.output import Output
 from ..sinks.text import TextSink
 from ..tracer import Tracer
 from ..workload import Lookups
-from .follow import follow, tell
+from .follow import follow, introduce, tell
 from .namespaces import LOSS_PERCENT, LossyPair
-from .options import Parser, seconds, terminal_width
+from .options import (
+    Parser, add_color_option, add_time_options, add_verbose, colours_for, seconds, terminal_width, time_style,
+)
 from .signals import StopSignals
 
 _PORT = 5201
@@ -26,12 +28,14 @@ _QUIET = 0.5  # seconds that tracing goes on after the traffic, so that both cou
 def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     output = Output()
-    shown = columns(default_columns(terminal_width()))
+    style = time_style(options)
+    shown = columns(default_columns(terminal_width(), style), style=style)
     with Lookups(names=names_shown(shown)) as lookups, StopSignals() as signals, \
             Tracer() as tracer, LossyPair() as pair:
-        sink = TextSink(output, shown, WallClock(), lookups)
+        sink = TextSink(output, shown, WallClock(style), lookups, colours_for(options))
         signals.stop_with(tracer.stop)
-        introduce(pair, options.duration)
+        announce(pair, options.duration)
+        introduce(tracer, options.verbose, ())
         start_traffic(pair, options.duration)
         seen: Counter[int] = Counter()
         follow(tracer, sink, output, of_pair(pair, seen), options.duration + _QUIET)
@@ -81,35 +85,48 @@ def traffic_program() -> str:
     return text.decode("utf-8")
 
 
-def introduce(pair: LossyPair, duration: float) -> None:
+def announce(pair: LossyPair, duration: float) -> None:
     if pair.loss:
         how = "joined by a link that loses %d %% of the packets (%s)" % (LOSS_PERCENT, pair.loss)
     else:
         how = "and a connect that nobody answers (neither netem nor nft works here)"
-    tell("Demo for %g seconds: two network namespaces (%s and -b),\n%s."
+    tell("Demo for %g seconds: two network namespaces (%s and -b), %s."
          % (duration, pair.members[0].name, how))
 
 
 def compare(pair: LossyPair, seen: "Counter[int]", tracer: Tracer) -> None:
     """What was shown beside what the kernel counted itself, by the time tracing ended."""
     rows = tracer.ledger().rows if tracer.capabilities.ledger else ()
-    counted = {row.netns: row.kernel or 0 for row in rows}
+    of_namespace = {row.netns: row for row in rows}
     for side, member in enumerate(pair.members):
         if tracer.capabilities.ledger:
-            tell("%s: %d segments traced, %d by the kernel's own RetransSegs"
-                 % (member.name, seen[side], counted.get(member.inode, 0)))
+            row = of_namespace.get(member.inode)
+            tell("%s: %d segments traced, %d by the kernel's own RetransSegs%s" % (
+                member.name, seen[side], row.kernel or 0 if row else 0,
+                ", %d lost, %d failed" % (row.lost, row.failed) if row and row.lost + row.failed else ""))
         else:
             tell("%s: %d events traced, %d segments by the kernel's own RetransSegs"
                  % (member.name, seen[side], pair.retransmitted(side)))
-    lost = tracer.stats().lost
-    if lost:
-        tell("%d events were lost because the ring buffer was full" % lost)
+    stats = tracer.stats()
+    if stats.lost:
+        tell("%d events were lost because the ring buffer was full" % stats.lost)
+    if stats.skipped_segs:
+        tell("%d segments were lost because the kernel skipped our program, as it does where one runs"
+             " already on that CPU" % stats.skipped_segs)
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("demo", "Make two network namespaces with a lossy link, send real TCP traffic\n"
-                            "through it, and trace the retransmits. Needs root and 'ip'; removes all\n"
-                            "it made.")
+    result = Parser(
+        "demo", "Makes two network namespaces with a lossy link, sends real TCP traffic through it, and"
+                " traces the retransmits. Needs root and 'ip'; removes all it made.",
+        examples=[
+            ("", "ten seconds of it"),
+            ("--duration 60", "a minute of it"),
+            ("--color always | less -R", "in a pager"),
+        ])
     result.add_argument("--duration", type=seconds, default=10.0, metavar="SECONDS",
                         help="default: 10")
+    add_color_option(result)
+    add_verbose(result)
+    add_time_options(result)
     return result

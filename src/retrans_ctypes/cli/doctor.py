@@ -6,18 +6,22 @@ from typing import Any, Dict, List, NoReturn, Optional
 
 from .. import __version__
 from ..doctor import Report, examine
-from ..doctor.screen import rows
+from ..doctor.screen import BAD, GOOD, WORSE, rows
 from ..doctor.tracefs import tracefs
 from ..doctor.tracepoints import Tracepoint, tracepoints
 from ..errors import RetransError, UnsupportedKernel, UsageError
 from ..ndjson import encode
+from ..sinks import colours
 from ..sinks.printable import printable
 from .exits import DOCTOR_EXIT_CODES, DOCTOR_FAILED, DOCTOR_USAGE
-from .options import Parser, say, terminal_width
+from .options import Parser, add_color_option, add_verbose, colours_for, say, terminal_width
 
-_WIDTH = 80
+_WIDTH = 80  # where there is no terminal
+_NARROWEST = 40  # the names take 15 of it
 _WIDEST = 120  # longer lines are hard to read
 _NAMES = 13  # columns of the rows' names
+_MARKS = {GOOD: colours.GOOD, WORSE: colours.WORSE, BAD: colours.BAD}
+_LEVELS = {"full": colours.GOOD, "degraded": colours.WORSE, "impossible": colours.BAD}
 
 
 def main(arguments: List[str]) -> int:
@@ -27,7 +31,8 @@ def main(arguments: List[str]) -> int:
         if options.tracepoints is not None:
             return list_tracepoints(options)
         report = examine(options.btf)
-        say(encode(report.to_dict()) if options.json else screen(report, terminal_width()))
+        say(encode(report.to_dict()) if options.json else screen(
+            report, terminal_width(), options.verbose, colours_for(options)))
         return report.verdict.exit_code
     except RetransError:
         raise
@@ -38,14 +43,18 @@ def main(arguments: List[str]) -> int:
         raise failure
 
 
-def screen(report: Report, width: Optional[int]) -> str:
-    wide = max(_WIDTH, min(width or _WIDTH, _WIDEST))
-    lines = ["retrans_ctypes %s doctor: %s" % (__version__, report.verdict.level)]
-    for row in rows(report):
+def screen(
+    report: Report, width: Optional[int], verbose: bool = False, paints: colours.Colours = colours.NONE,
+) -> str:
+    wide = max(_NARROWEST, min(width or _WIDTH, _WIDEST))
+    level = report.verdict.level
+    lines = ["retrans_ctypes %s doctor: %s" % (__version__, paints.paint(level, _LEVELS[level]))]
+    for row in rows(report, verbose):
         start = "%s %s" % (row.mark, printable(row.name).ljust(_NAMES))
-        lines += textwrap.wrap(
+        told = textwrap.wrap(
             printable(row.text), wide, initial_indent=start, subsequent_indent=" " * len(start),
             break_on_hyphens=False) or [""]
+        lines += [paints.paint(told[0][:1], _MARKS.get(row.mark, colours.PLAIN)) + told[0][1:]] + told[1:]
     return "\n".join(lines)
 
 
@@ -102,9 +111,14 @@ class _Parser(Parser):
 def parser() -> argparse.ArgumentParser:
     result = _Parser(
         "doctor",
-        "Can one trace here, how well, and what would make it better? Opens and closes a\n"
-        "tracer in every way there is. Marks: + good, ! could be better, - does not work.",
-        DOCTOR_EXIT_CODES)
+        "Can one trace here, how well, and what would make it better? Opens and closes a"
+        " tracer in every way there is. Marks: + good, ! could be better, - does not work.",
+        DOCTOR_EXIT_CODES,
+        examples=[
+            ("", "the verdict, on one screen"),
+            ("--json", "for a program"),
+            ("--tracepoints 'tcp:*'", "tracepoints and their fields"),
+        ])
     result.add_argument("--json", action="store_true",
                         help="one JSON object; its names: docs/doctor.md")
     result.add_argument("--btf", metavar="FILE",
@@ -112,4 +126,6 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--tracepoints", metavar="GLOB",
                         help="list tracepoints such as 'tcp:*' instead, with offset, size, type"
                              " and name of their fields")
+    add_color_option(result)
+    add_verbose(result)
     return result

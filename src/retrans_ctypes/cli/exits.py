@@ -29,10 +29,3 @@ DOCTOR_EXIT_CODES = {
     130: "ended by Ctrl-C",
     141: EXIT_CODES[141],
 }
-
-
-def epilog(codes: Dict[int, str]) -> str:
-    """The part of --help that explains them."""
-    lines = ["exit codes:"]
-    lines += ["  %3d  %s" % item for item in sorted(codes.items())]
-    return "\n".join(lines)

@@ -1,7 +1,8 @@
 """The options by which commands choose events: the same for all of them."""
 
 import argparse
-from typing import Any, Dict, List, NamedTuple
+from shlex import quote
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ..errors import FilterError
 from ..filters import Filter
@@ -56,6 +57,16 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
 def chosen_filter(options: argparse.Namespace) -> Filter:
     """The filter that the options ask for. Raises FilterError."""
     return Filter(family=options.family, never=_conditions(options, _NOT), **_arguments(options, ""))
+
+
+def typed_filter(options: argparse.Namespace) -> Optional[str]:
+    """The options of the filter as they can be typed again, None where there are none."""
+    words = [] if options.family is None else ["-%d" % options.family]
+    for prefix in ("", _NOT):
+        for option in _OPTIONS:
+            for given in getattr(options, prefix + option.argument) or ():
+                words.append("--%s%s %s" % (prefix.replace("_", "-"), option.flag, quote(given)))
+    return " ".join(words) or None
 
 
 def _conditions(options: argparse.Namespace, prefix: str) -> Filter:

@@ -22,12 +22,12 @@ _SMALL = 256 * Event.LAYOUT.size
 
 
 def follow(
-    tracer: Tracer, sink: Sink, output: Output, keep: Optional[Callable[[Event], bool]],
+    tracer: Tracer, sink: Sink, output: Optional[Output], keep: Optional[Callable[[Event], bool]],
     duration: Optional[float] = None,
 ) -> None:
     """Write events to ``sink`` until the tracer is stopped or ``duration`` seconds have passed.
 
-    Those that ``keep`` says; without it all, and they stay packed for sinks that want them so.
+    Whoever reads ``output`` may end it by going away. Those that ``keep`` says; without it all, and they stay packed for sinks that want them so.
     """
     deadline = None if duration is None else time.monotonic() + duration
     sink.start()
@@ -40,7 +40,10 @@ def follow(
             sink.write_packed(batch)
         elif batch:
             sink.write_all(filter(keep, Event.read(batch)))
-        output.check_reader()
+        else:
+            sink.flush()
+        if output is not None:
+            output.check_reader()
         if 0 < len(batch) < _SMALL:
             time.sleep(_MOMENT)
     sink.finish()

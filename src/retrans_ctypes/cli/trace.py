@@ -4,7 +4,6 @@ import argparse
 from typing import List
 
 from .. import __version__
-from ..clock import WallClock
 from ..errors import LibraryError
 from ..ndjson import encode
 from ..sinks.columns import describe
@@ -14,7 +13,7 @@ from ..tracer import Tracer
 from .follow import account_for, end, follow, storms, tell
 from .live import add_live_options, tracing
 from .options import Parser, say, terminal_width
-from .showing import add_show_options, lookups_for, make_sink, shown_columns, wanted
+from .showing import add_show_options, lookups_for, make_clock, make_sink, shown_columns, wanted
 
 
 def main(arguments: List[str]) -> int:
@@ -30,7 +29,7 @@ def main(arguments: List[str]) -> int:
         if options.json:
             tell(BANNER)
         try:
-            sink = make_sink(options, output, shown, WallClock(), lookups)
+            sink = make_sink(options, output, shown, make_clock(options), lookups)
             follow(tracer, sink, output, wanted(options), options.duration)
         finally:
             end(tracer)
@@ -54,10 +53,15 @@ def show_version() -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("[trace]", "Trace every TCP retransmission of this host.\n\n"
-                               "Other commands: 'count' counts them in the kernel; 'demo' makes some\n"
-                               "retransmits to look at; 'doctor' tells whether one can trace here, how\n"
-                               "well, and what would make it better.")
+    result = Parser(
+        "[trace]", "Shows every TCP retransmission of this host: why, whose, and what it cost.",
+        examples=[
+            ("", "each, until Ctrl-C"),
+            ("--rport 443 --reason rto", "timeouts to port 443"),
+            ("--raddr 10.0.0.0/8 -s", "to a network, with SEQ"),
+            ("--json --duration 60", "a minute, for a program"),
+        ],
+        short=["--port", "--raddr", "--reason", "--columns", "--json", "--duration"])
     add_show_options(result)
     add_live_options(result)
     result.add_argument("--version", action="store_true", help="show versions and end")

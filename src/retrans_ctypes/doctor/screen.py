@@ -23,7 +23,8 @@ class Row(NamedTuple):
     text: str
 
 
-def rows(report: Report) -> List[Row]:
+def rows(report: Report, verbose: bool = False) -> List[Row]:
+    """``verbose``: with all that is lacking, else with what matters most."""
     found: List[Row] = []
     for name, (fact, describe) in _described(report).items():
         if fact is None:
@@ -35,7 +36,7 @@ def rows(report: Report) -> List[Row]:
         found.append(Row(BAD, "attach", "could not be tried: %s" % report.failures.get("attempts")))
     elif report.library is None or not report.library.problem:
         found += _ways(report.attempts)
-    return found + list(_last(report.verdict))
+    return found + list(_last(report.verdict, verbose))
 
 
 def _described(report: Report) -> Dict[str, Tuple[Any, Callable[[Any], Tuple[str, str]]]]:
@@ -179,17 +180,18 @@ def _buffer(attempt: Attempt) -> Tuple[str, str]:
     return (GOOD, "works") if attempt.works else (BAD, attempt.refusal or "refused")
 
 
-def _last(verdict: Verdict) -> Iterator[Row]:
+def _last(verdict: Verdict, verbose: bool) -> Iterator[Row]:
+    most = len(verdict.lacks) if verbose else _MOST_LACKS
     yield Row(PLAIN, "", "")
     if verdict.level == "full":
         yield Row(GOOD, "full", "every retransmit is told, with its reason, owner and waiting time,"
                                 " and there is a ledger")
-    for index, lack in enumerate(verdict.lacks[:_MOST_LACKS]):
+    for index, lack in enumerate(verdict.lacks[:most]):
         yield Row(BAD if verdict.level == "impossible" else WORSE,
                   "" if index else verdict.level, str(lack))
-    more = len(verdict.lacks) - _MOST_LACKS
+    more = len(verdict.lacks) - most
     if more > 0:
-        yield Row(PLAIN, "", "and %d more, which --json lists" % more)
+        yield Row(PLAIN, "", "and %d more, which -v lists" % more)
     for note in verdict.notes:
         yield Row(PLAIN, "note", note)
 

@@ -16,7 +16,7 @@ class Sink:
         """For each event."""
 
     def flush(self) -> None:
-        """After each batch: show now what was written."""
+        """After each batch, and every half second where none comes: show now what was written."""
 
     def finish(self) -> None:
         """Once, when tracing has ended."""

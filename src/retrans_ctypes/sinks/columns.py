@@ -3,19 +3,24 @@
 import errno
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..clock import WallClock
+from ..clock import LOCAL, WIDTHS, WallClock
 from ..errors import UsageError
-from ..event import NET_XMIT_DROP
+from ..event import NET_XMIT_DROP, Event, endpoint
 from ..workload import Enriched
+from .colours import BAD, PLAIN, style_of_reason
 from .printable import printable
 
 UNKNOWN = "-"
 
 
+def _plain(_: Event) -> str:
+    return PLAIN
+
+
 class Column(NamedTuple):
     """``text`` gives an event's cell; a longer one pushes the rest of the line to the right.
 
-    ``names``: the fields of Workload that it shows.
+    ``names``: the fields of Workload that it shows. ``style``: how the cell is painted, see colours.py.
     """
 
     title: str
@@ -23,6 +28,7 @@ class Column(NamedTuple):
     doc: str
     text: Callable[[Enriched, WallClock], str]
     names: Tuple[str, ...] = ()
+    style: Callable[[Event], str] = _plain
 
     def pad(self, cell: str) -> str:
         return "%-*s" % (self.width, cell)
@@ -44,11 +50,17 @@ def _name(title: str, width: int, doc: str, name: str) -> Column:
 
 
 def _ms(title: str, doc: str, name: str) -> Column:
-    """A field in microseconds, shown in milliseconds."""
+    """A field in microseconds, shown in milliseconds: to the microsecond below 10 seconds."""
     def text(record: Enriched, _: WallClock) -> str:
         micros = getattr(record.event, name)
-        return UNKNOWN if micros is None else "%.3f" % (micros / 1000)
-    return Column(title, 9, doc, text)
+        if micros is None:
+            return UNKNOWN
+        return "%.3f" % (micros / 1000) if micros < 9999999.5 else "%.1f" % (micros / 1000)
+    return Column(title, 8, doc, text)
+
+
+def _style_of_failed(event: Event) -> str:
+    return BAD if event.failed else PLAIN
 
 
 def _type(record: Enriched, _: WallClock) -> str:
@@ -109,8 +121,8 @@ _POD = ("pod_uid", "pod_namespace", "pod_name")
 _CONTAINER = ("container_id", "runtime")
 
 COLUMNS: Dict[str, Column] = {
-    "time": Column("TIME", 8, "when, local time",
-                   lambda record, clock: clock.local(record.event.ts_ns)),
+    "time": Column("TIME", WIDTHS[LOCAL], "when, local time; UTC with --utc, and the date with --iso",
+                   lambda record, clock: clock.text(record.event.ts_ns)),
     # The process that owns the socket. The running process would be a guess, mostly a wrong one:
     # retransmits happen in timers and on arriving packets.
     "pid": _field("PID", 7, "process that owns the socket", "owner_pid"),
@@ -120,18 +132,19 @@ COLUMNS: Dict[str, Column] = {
     "laddr": Column("LADDR:LPORT", 20, "local address and port",
                     lambda record, _: record.event.local),
     "type": Column("T>", 2, "R retransmit, ! could not be sent; with -l also L, tail loss probe",
-                   _type),
+                   _type, style=_style_of_failed),
     "raddr": Column("RADDR:RPORT", 20, "remote address and port",
                     lambda record, _: record.event.remote),
-    "state": Column("STATE", 12, "TCP state", _state),
-    "reason": _field("REASON", 13, "why it was sent again", "reason"),
-    "stall": _ms("STALL(ms)", "how long the data had been waiting", "stall_us"),
+    "state": Column("STATE", 12, "TCP state", _state, style=_style_of_failed),
+    "reason": _field("REASON", 13, "why it was sent again", "reason")._replace(
+        style=lambda event: style_of_reason(event.reason)),
+    "stall": _ms("STALL_MS", "how long the data had been waiting", "stall_us"),
     "seq": _field("SEQ", 10, "first sequence number", "seq"),
     "segs": _field("SEGS", 4, "segments sent", "segs"),
     "len": _field("LEN", 6, "bytes of payload", "len"),
     "total": _field("TOTAL", 6, "segments this socket has retransmitted so far", "total_retrans"),
-    "rto": _ms("RTO(ms)", "retransmission timeout", "rto_us"),
-    "srtt": _ms("SRTT(ms)", "smoothed round-trip time", "srtt_us"),
+    "rto": _ms("RTO_MS", "retransmission timeout", "rto_us"),
+    "srtt": _ms("SRTT_MS", "smoothed round-trip time", "srtt_us"),
     "cwnd": _field("CWND", 5, "congestion window in segments", "snd_cwnd"),
     "ca": _field("CA", 8, "congestion control", "ca_name"),
     "netns": Column("NETNS", 15, "network namespace: name, else a process in it, else number",
@@ -154,7 +167,10 @@ _NARROW = "time pid comm raddr reason stall"
 _MIDDLE = "time pid comm laddr type raddr state reason stall"
 MARKED = 120  # from this width on, marks for failed attempts and loss probes are shown
 _DEFAULTS = [
-    (0, _NARROW),
+    (0, "raddr reason"),
+    (47, "time raddr reason"),
+    (72, "time comm raddr reason stall"),
+    (80, _NARROW),
     (MARKED, _MIDDLE),
     (150, _MIDDLE + " workload"),
     (175, _MIDDLE + " user netns workload"),
@@ -162,9 +178,11 @@ _DEFAULTS = [
 _BCC = "time pid ip laddr type raddr state"
 
 
-def default_columns(width: Optional[int]) -> List[str]:
-    """The names of what is shown on a terminal ``width`` characters wide; None is no terminal."""
-    fitting = [names for least, names in _DEFAULTS if width is None or least <= width]
+def default_columns(width: Optional[int], style: str = LOCAL) -> List[str]:
+    """The names of what is shown on a terminal ``width`` characters wide, with times of that style
+    (clock.py); None is no terminal."""
+    wider = WIDTHS[style] - WIDTHS[LOCAL]
+    fitting = [names for least, names in _DEFAULTS if width is None or not least or least + wider <= width]
     return fitting[-1].split()
 
 
@@ -178,17 +196,35 @@ def chosen_columns(text: str) -> List[str]:
     return names
 
 
-def columns(names: Iterable[str], sequence: bool = False, probes: bool = False) -> List[Column]:
-    """The columns with these names, and what -s and -l change in them."""
+def columns(
+    names: Iterable[str], sequence: bool = False, probes: bool = False, style: str = LOCAL,
+) -> List[Column]:
+    """The columns with these names, and what -s, -l and the style of times change in them."""
     wanted = list(names)
     if sequence and "seq" not in wanted:
         wanted.append("seq")
-    return [_PROBES if name == "type" and probes else COLUMNS[name] for name in wanted]
+    changed = {"time": COLUMNS["time"]._replace(width=WIDTHS[style])}
+    if probes:
+        changed["type"] = _PROBES
+    return [changed.get(name, COLUMNS[name]) for name in wanted]
+
+
+def with_hosts(shown: Iterable[Column], name_of: Callable[[str], Optional[str]]) -> List[Column]:
+    """The same, with names in place of the addresses that ``name_of`` knows one for."""
+    changed = {
+        COLUMNS["laddr"].title: lambda record, _: endpoint(
+            name_of(record.event.saddr) or record.event.saddr, record.event.sport),
+        COLUMNS["raddr"].title: lambda record, _: endpoint(
+            name_of(record.event.daddr) or record.event.daddr, record.event.dport),
+    }  # type: Dict[str, Callable[[Enriched, WallClock], str]]
+    return [column._replace(text=changed.get(column.title, column.text)) for column in shown]
 
 
 def bcc_columns(sequence: bool = False, probes: bool = False) -> List[Column]:
     """bcc's tcpretrans to the letter: it writes IPv6 addresses without brackets."""
     plain = {
+        "time": COLUMNS["time"]._replace(
+            width=8, text=lambda record, clock: clock.local(record.event.ts_ns)),
         "laddr": COLUMNS["laddr"]._replace(
             text=lambda record, _: "%s:%d" % (record.event.saddr, record.event.sport)),
         "raddr": COLUMNS["raddr"]._replace(

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tu
 from ..clock import WallClock
 from ..counts import Count, Counts, Sum
 from ..ndjson import encode
+from .colours import HEADING, NONE, PLAIN, Colours, style_of_reason
 from .output import Output
 from .printable import printable
 
@@ -81,11 +82,13 @@ class TextCounts(CountSink):
 
     def __init__(
         self, output: Output, clock: WallClock, namings: Namings, top: int, timed: bool,
+        colours: Colours = NONE,
     ) -> None:
         """``timed``: there will be several tables, each below its time."""
         super().__init__(output, clock, namings)
         self._top = top
         self._timed = timed
+        self._colours = colours
 
     def show(self, counts: Counts) -> None:
         shown, others = counts.top(self._top)
@@ -98,11 +101,13 @@ class TextCounts(CountSink):
         numbers += [(_number(row.segs), _number(row.events), _number(row.bytes)) for row in shown]
         self._output.line("")
         if self._timed:
-            self._output.line(self._clock.local(self._now_ns()))
-        for number, cell in zip(numbers, cells):
+            self._output.line(self._clock.text(self._now_ns()))
+        styles = [HEADING]
+        styles += [style_of_reason(row.key[0]) if counts.by == "reason" else PLAIN for row in shown]
+        for number, cell, style in zip(numbers, cells, styles):
             texts = ["%*s" % (width, text) for width, text in zip((11, 11, 15), number)]
             texts += ["%-*s" % (width, text) for width, text in zip(widths, cell)]
-            self._output.line("  ".join(texts).rstrip())
+            self._output.line(self._colours.paint("  ".join(texts).rstrip(), style))
         rest = remainder(counts.by, others, counts.beyond, len(counts.rows))
         if rest:
             self._output.line(rest)

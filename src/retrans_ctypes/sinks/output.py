@@ -6,6 +6,7 @@ import select
 from typing import List
 
 from ..errors import OutputClosed, OutputError
+from .printable import locale_encoding
 
 
 class Output:
@@ -18,6 +19,7 @@ class Output:
     def __init__(self, descriptor: int = 1, name: str = "standard output") -> None:
         self._descriptor = descriptor
         self._name = name
+        self._encoding = locale_encoding()
         self._lines: List[str] = []
 
     def line(self, text: str) -> None:
@@ -28,7 +30,7 @@ class Output:
         """Write all lines out now."""
         if not self._lines:
             return
-        data = ("\n".join(self._lines) + "\n").encode("utf-8", "backslashreplace")
+        data = ("\n".join(self._lines) + "\n").encode(self._encoding, "backslashreplace")
         self._lines.clear()
         self.write(memoryview(data))
 

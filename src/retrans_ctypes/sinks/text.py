@@ -6,6 +6,7 @@ from ..clock import WallClock
 from ..event import Event
 from ..workload import Lookups, enrich
 from . import Sink
+from .colours import HEADING, NONE, Colours
 from .columns import Column
 from .output import Output
 from .printable import printable
@@ -18,21 +19,28 @@ class TextSink(Sink):
 
     def __init__(
         self, output: Output, columns: Sequence[Column], clock: WallClock, lookups: Lookups,
+        colours: Colours = NONE,
     ) -> None:
         self._output = output
         self._columns = columns
         self._clock = clock
         self._lookups = lookups
+        self._colours = colours
 
     def start(self) -> None:
         self._output.line(BANNER)
-        self._output.line(self._row([column.title for column in self._columns]))
+        self._output.line(self._colours.paint(
+            self._row([column.title for column in self._columns]), HEADING))
         self._output.flush()
 
     def write(self, event: Event) -> None:
         record = enrich(event, self._lookups)
-        self._output.line(self._row(
-            [printable(column.text(record, self._clock)) for column in self._columns]))
+        cells = [printable(column.text(record, self._clock)) for column in self._columns]
+        if self._colours.on:
+            styles = [column.style(event) for column in self._columns]
+            self._output.line(self._painted(cells, styles))
+        else:
+            self._output.line(self._row(cells))
 
     def flush(self) -> None:
         self._output.flush()
@@ -41,3 +49,9 @@ class TextSink(Sink):
     def _row(self, cells: Sequence[str]) -> str:
         padded = [column.pad(cell) for column, cell in zip(self._columns, cells)]
         return " ".join(padded).rstrip()
+
+    def _painted(self, cells: Sequence[str], styles: Sequence[str]) -> str:
+        """As _row(), and the blanks around the cells stay as they are."""
+        paint = self._colours.paint
+        return " ".join(paint(cell, style) + column.pad(cell)[len(cell):] for column, cell, style in zip(
+            self._columns, cells, styles)).rstrip()

@@ -73,6 +73,16 @@ class Readers(Measurement):
         return self.speed(self.readers[1])
 
 
+class Database(Measurement):
+    """What `record` does; there is a target for it, and no rival."""
+
+    rows = [Row("sqlite", "events into SQLite, `record`", "events/s", Target(">=", 100000, absolute=True))]
+
+    def ours(self) -> Figures:
+        with script("read", "sqlite", python=sys.executable) as reader:
+            return {"sqlite": 1e6 * million_events_a_second(reader)}
+
+
 def python(way: str) -> Callable[[], Child]:
     return lambda: script("read", way, python=sys.executable if way != "numpy" else with_numpy())
 
@@ -89,6 +99,7 @@ ALL: List[Measurement] = [
             python("numpy"), lambda: helper("drain", "ours")),
     Readers(Row("ndjson", "NDJSON to a file", "M events/s", Target(">=", 25)), "json.dumps",
             python("ndjson"), python("dumps")),
+    Database(),
     Readers(Row("objects", "Event objects, six named fields read", "M events/s", Target(">=", 0.6)),
             "struct.iter_unpack, by index", python("events"), python("by-hand")),
 ]

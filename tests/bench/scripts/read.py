@@ -11,12 +11,17 @@ import time
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, BinaryIO, Callable, Dict, Iterator
 
+from bench import places
 from bench.bpf import ring_of
 from retrans_ctypes import Tracer
 from retrans_ctypes.clock import WallClock
 from retrans_ctypes.event import Event
+from retrans_ctypes.recording.books import Books
+from retrans_ctypes.recording.database import DatabaseWriter
+from retrans_ctypes.recording.writer import this_session
 from retrans_ctypes.sinks.ndjson import NdjsonSink
 from retrans_ctypes.sinks.output import Output
+from retrans_ctypes.sinks.recording import Limits, RecordingSink
 from retrans_ctypes.workload import Lookups
 
 Read = Callable[[], int]  # takes all that waits, and says how many events it was
@@ -121,6 +126,26 @@ def with_dumps(tracer: Tracer, file: BinaryIO) -> Read:
     return read
 
 
+def into_sqlite(tracer: Tracer, file: BinaryIO) -> Read:
+    """What `record` does with its events, a commit for each time that the ring is emptied."""
+    folder = tempfile.TemporaryDirectory(dir=places.WORK)
+    lookups = Lookups()
+    session = this_session(tracer.capabilities, None)
+    sink = RecordingSink(
+        lambda: DatabaseWriter(os.path.join(folder.name, "retrans.db"), session, lookups.workload),
+        Books(tracer), Limits(), tracer.stop)
+
+    def read() -> int:
+        number = 0
+        for packed in batches(tracer):
+            sink.write_packed(packed)
+            number += len(packed) // Event.LAYOUT.size
+        sink.finish()
+        return number
+
+    return read
+
+
 def memory_folder() -> str:
     """A file in memory: the disk is none of our business."""
     return "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
@@ -128,6 +153,7 @@ def memory_folder() -> str:
 
 WAYS: Dict[str, Callable[[Tracer, BinaryIO], Read]] = {
     "events": as_events, "by-hand": by_hand, "numpy": with_numpy, "ndjson": as_ndjson, "dumps": with_dumps,
+    "sqlite": into_sqlite,
 }
 
 

@@ -1,0 +1,123 @@
+"""``record``: every event into a file, to be looked at later."""
+
+import argparse
+import os
+import sys
+import time
+from typing import List
+
+from ..recording.books import Books
+from ..recording.writer import Writer, this_session
+from ..sinks.output import Output
+from ..sinks.printable import printable
+from ..sinks.recording import RecordingSink
+from ..tracer import Tracer
+from ..workload import Lookups
+from .filter_options import typed_filter
+from .follow import account_for, end, follow, storms, tell
+from .live import add_live_options, tracing
+from .options import Parser
+from .recording_files import STDOUT, Files, add_file_options
+
+
+def main(arguments: List[str]) -> int:
+    options = parser().parse_args(arguments)
+    files = Files(options)
+    with Lookups() as lookups, tracing(options) as tracer:
+        session, status = this_session(tracer.capabilities, typed_filter(options)), Status(tracer)
+
+        def begin() -> Writer:
+            return files.next(session, lookups.workload)
+        with RecordingSink(begin, Books(tracer), files.limits, tracer.stop, status.show) as sink:
+            tell("Recording retransmits in %s ... Hit Ctrl-C to end" % sink.writer.path)
+            try:
+                follow(tracer, sink, Output() if files.path == STDOUT else None, None, options.duration)
+            finally:
+                status.clear()
+                end(tracer)
+                if tracer.stats().limited:
+                    tell(storms(tracer.counts()))
+                account_for(tracer)
+            sink.end()
+            for line in result(sink, files):
+                tell(line)
+    return 0
+
+
+def result(sink: RecordingSink, files: Files) -> List[str]:
+    """The last lines: what is where."""
+    where = "%s in %s" % (_events(sink.events), sink.writer.path)
+    if files.begun > 1:
+        where = "%s in %d files, the last of them %s" % (_events(sink.events), files.begun, sink.writer.path)
+    if files.removed:
+        where += "; %d older files were removed (--keep)" % files.removed
+    lines = [where]
+    if sink.full:
+        lines.append("recording ended because %s has the size that --max-size gives it%s; with --rotate it goes on in"
+                     " another file" % (
+                         sink.writer.path,
+                         ", and %s came after that" % _events(sink.dropped) if sink.dropped else ""))
+    return lines
+
+
+class Status:
+    """A line on a terminal that tells how far it is, once in a second; elsewhere nothing."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._shown = 0
+        self._next = 0.0
+
+    def show(self, sink: RecordingSink) -> None:
+        now = time.monotonic()
+        if not self._terminal or now < self._next:
+            return
+        self._next = now + 1
+        text = "%s, %s lost, %s in %s" % (
+            _events(sink.events), "{:,}".format(self._tracer.stats().lost), _size(sink.writer.size()),
+            sink.writer.path)
+        self._put(printable(text)[:self._width() - 1])
+
+    def clear(self) -> None:
+        """Before anything else is told."""
+        if self._shown:
+            self._put("")
+            self._put("")
+
+    def _put(self, text: str) -> None:
+        """Without any code that a terminal might not know: blanks cover what was there."""
+        try:
+            sys.stderr.write("\r" + text.ljust(self._shown))
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            self._terminal = False
+        self._shown = len(text)
+
+    @staticmethod
+    def _width() -> int:
+        try:
+            return os.get_terminal_size(2).columns or 80
+        except OSError:
+            return 80
+
+
+def _events(number: int) -> str:
+    return "{:,} event{}".format(number, "" if number == 1 else "s")
+
+
+def _size(number: float) -> str:
+    for unit in ("KiB", "MiB", "GiB"):
+        number /= 1024
+        if number < 1024:
+            break
+    return "%.1f %s" % (number, unit)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser("record", "Record every retransmit of this host in a file, for 'replay', 'report' and SQL.\n"
+                              "What was recorded a second before outlives a crash of the recorder.")
+    add_file_options(result)
+    result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_live_options(result)
+    return result

@@ -1,0 +1,104 @@
+"""The files that ``record`` writes, as its options ask for them."""
+
+import argparse
+import os
+import re
+from typing import Callable, Optional
+
+from ..errors import RetransError, UsageError
+from ..event import Event
+from ..recording.lines import FileLinesWriter, LinesWriter
+from ..recording.rotation import Keep, Series
+from ..recording.session import Session
+from ..recording.writer import Writer
+from ..sinks.output import Output
+from ..sinks.recording import Limits
+from ..workload import Workload
+from .options import above, age, file_size
+
+STDOUT = "-"
+_LINES = (".ndjson", ".jsonl")  # what a file of that format is called
+_BY_SIZE = 0.0  # an age that --rotate is not given
+_LEAST = 256 << 10  # bytes: an empty database has some of them, and its WAL
+
+
+class Files:
+    """Opens one after the other. Raises UsageError for options that cannot be."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._lines = _is_lines(options)
+        default = "retrans.ndjson" if self._lines else "retrans.db"
+        self.path: str = default if options.output is None else options.output
+        self.limits = Limits(options.max_size, options.rotate or None, options.rotate is not None)
+        self._series = Series(self.path, options.keep or Keep()) if self.limits.rotate else None
+        self.begun = 0
+        self.removed = 0
+        self._check(options)
+
+    def _check(self, options: argparse.Namespace) -> None:
+        if self.path == STDOUT and (not self._lines or options.rotate is not None or options.max_size):
+            raise UsageError("'-o -' writes NDJSON to standard output, which has no end: leave --max-size, --rotate"
+                             " and '--format db' out")
+        if options.rotate == _BY_SIZE and not options.max_size:
+            raise UsageError("--rotate needs to know when: give --max-size too, or a time as in '--rotate 1h'")
+        if options.keep and options.rotate is None:
+            raise UsageError("--keep chooses among the files of --rotate, so it goes with that only")
+
+    def next(self, session: Session, lookup: Callable[[Event], Workload]) -> Writer:
+        """Raises RecordingError and OutputError."""
+        path = self._series.next() if self._series else self.path
+        writer = self._open(path, session, lookup)
+        self.begun += 1
+        if self._series:
+            self.removed += len(self._series.remove_old(path))
+        return writer
+
+    def _open(self, path: str, session: Session, lookup: Callable[[Event], Workload]) -> Writer:
+        if path == STDOUT:
+            return LinesWriter("standard output", session, lookup, Output().write)
+        if self._lines:
+            return FileLinesWriter(path, session, lookup, _writing)
+        return _database()(path, session, lookup, self.limits.bytes)
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """To be read by Files."""
+    parser.add_argument("-o", "--output", metavar="FILE",
+                        help="where to (retrans.db); one that is there gets another session; '-' is NDJSON to"
+                             " standard output")
+    parser.add_argument("--format", choices=["db", "ndjson"],
+                        help="SQLite database or JSON lines; by default what FILE's name says: .ndjson, .jsonl or else"
+                             " a database")
+    parser.add_argument("--max-size", type=file_size(_LEAST), metavar="SIZE",
+                        help="end once the file has that size, such as 100M; or with --rotate, begin the next")
+    parser.add_argument("--rotate", nargs="?", const=_BY_SIZE, type=age, metavar="AGE",
+                        help="when the file has --max-size, or that age (1h), go on in the next; the moment is put"
+                             " into its name")
+    parser.add_argument("--keep", type=_keep, metavar="N|AGE",
+                        help="of the files of --rotate keep the newest N, or those no older than AGE (7d)")
+
+
+def _database() -> Callable[..., Writer]:
+    """DatabaseWriter; some builds of Python lack what it needs."""
+    try:
+        from ..recording.database import DatabaseWriter
+    except ImportError as error:
+        raise RetransError("this Python cannot write SQLite databases (%s): install its module sqlite3, or record"
+                           " with --format ndjson" % error) from error
+    return DatabaseWriter
+
+
+def _is_lines(options: argparse.Namespace) -> bool:
+    if options.format is not None:
+        return bool(options.format == "ndjson")
+    path = options.output or ""
+    return bool(path == STDOUT or path.endswith(_LINES))
+
+
+def _keep(text: str) -> Optional[Keep]:
+    """An argparse type: a number of files, or an age."""
+    return Keep(files=above(0)(text)) if re.match(r"[0-9]+\Z", text) else Keep(seconds=age(text))
+
+
+def _writing(descriptor: int, path: str) -> Callable[[memoryview], None]:
+    return Output(descriptor, os.path.basename(path)).write
