@@ -11,7 +11,6 @@ from ..errors import UsageError
 from ..extras import need
 from ..grouping import GROUPINGS
 from ..ledger import Ledger
-from ..sinks.output import Output
 from ..sinks.prometheus import PrometheusSink
 from ..sinks.prometheus.exposition import Recent
 from ..sinks.prometheus.families import Families, Readings
@@ -21,17 +20,10 @@ from ..workload import Lookups
 from .follow import account_for, end, follow, tell
 from .listening import Address, address, listen, listens_at
 from .live import add_live_options, tracing
-from .options import Parser, above
+from .options import Parser, above, add_verbose
 from .serving import MetricsServer, Pages
 
 _LISTEN = Address("127.0.0.1", 2112)
-
-
-class _Nowhere(Output):
-    """Standard output, to which nothing is written: whoever read it may go."""
-
-    def check_reader(self) -> None:
-        pass
 
 
 def main(arguments: List[str]) -> int:
@@ -51,7 +43,7 @@ def main(arguments: List[str]) -> int:
             try:
                 with MetricsServer(door, pages):
                     tell("Tracing retransmits; metrics are at http://%s/metrics ... Hit Ctrl-C to end" % (where,))
-                    follow(tracer, PrometheusSink(tally), _Nowhere(), None, options.duration)
+                    follow(tracer, PrometheusSink(tally), None, None, options.duration)
             finally:
                 end(tracer)
                 account_for(tracer)
@@ -83,21 +75,24 @@ def check(options: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("metrics", "Serve retransmits as metrics for Prometheus: docs/metrics.md has them all, with a\n"
-                               "dashboard and alerts. /healthz tells whether it traces.")
+    result = Parser(
+        "metrics", "Serve retransmits to Prometheus. docs/metrics.md has the metrics, a dashboard and alerts.",
+        examples=[("", "on 127.0.0.1:2112"), ("--by container", "another label"),
+                  ("--rport 443", "one service only"), ("--user nobody", "without rights")],
+        short=["--listen", "--by", "--series", "--user", "--duration", "--rport", "--raddr", "-v"])
     keys = [name for name in GROUPINGS if name != "reason"] + ["none"]
     result.add_argument("--listen", type=address, default=_LISTEN, metavar="HOST:PORT",
-                        help="where to listen (%s); port 0: any that is free" % (_LISTEN,))
+                        help="where to listen (%s); port 0: any free one" % (_LISTEN,))
     result.add_argument("--by", choices=keys, default="prefix", metavar="KEY",
-                        help="a label besides reason, family and direction: %s (prefix)" % ", ".join(keys))
+                        help="the label of whom it concerns (prefix): %s" % ", ".join(keys))
     result.add_argument("--series", type=above(0), default=SERIES, metavar="N",
-                        help="values that this label may have, the rest is 'other' (%d)" % SERIES)
+                        help="values of that label, the rest is 'other' (%d)" % SERIES)
     result.add_argument("--namespaces", type=above(-1), default=0, metavar="N",
-                        help="the ledger of that many network namespaces besides the sum (0)")
+                        help="so many namespaces have a ledger of their own (0)")
     result.add_argument("--prefix4", type=above(0), default=PREFIX4, metavar="BITS",
                         help="length of IPv4 prefixes (%d)" % PREFIX4)
     result.add_argument("--prefix6", type=above(0), default=PREFIX6, metavar="BITS",
                         help="length of IPv6 prefixes (%d)" % PREFIX6)
-    result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_verbose(result)
     add_live_options(result)
     return result
