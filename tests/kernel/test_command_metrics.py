@@ -1,22 +1,30 @@
 """`metrics` against real retransmits: what it serves, how it ends, and what a real Prometheus makes of it."""
+import glob
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
 from typing import Any, List, Set
 
+import prometheus_client
 import pytest
-from lab import commands, summary
+from lab import commands, interpreters, summary
 from lab.books import inhabited
 from lab.counters import Counters
 from lab.link import V4, V6, Lab
 from lab.prometheus import Prometheus, get, served_at, values
+from lab.rights import BPF, NOBODY, PERFMON, SYS_PTRACE, as_user
+from lab.stage import copy_package, open_folder
 from lab.traffic import connecting, send_bulk
+from retrans_ctypes import Tracer
+from retrans_ctypes.rights import CAPABILITIES
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 READY_MADE = os.path.join(ROOT, "docs", "prometheus")
@@ -85,19 +93,44 @@ def test_other_labels(lab: Lab, nothing_left_behind: None) -> None:
             ended(child)
 
 
+def rights_of(child: commands.Child) -> Set[Any]:
+    """User and capabilities of each thread."""
+    found = set()
+    for status in glob.glob("/proc/%d/task/*/status" % child.process.pid):
+        with open(status) as lines:
+            told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        found.add((told["Uid"].split()[1], int(told["CapPrm"], 16)))
+    return found
+
+
+def check_counting(lab: Lab, child: commands.Child) -> None:
+    place = served_at(child)
+    with connecting(lab.client, V4.dead, 4304):
+        text = wait_value(place, 1, "retrans_events_total", reason="syn")
+    assert values(text, "retrans_ledger_segments", outcome="kernel")
+
+
 def test_it_goes_on_as_another_user(lab: Lab, nothing_left_behind: None) -> None:
     """Rights are dropped once it is attached and listens; its threads come after that."""
-    with commands.Child(serving("--user", "nobody", "--by", "none", *of(lab))) as child:
-        place = served_at(child)
-        tasks = "/proc/%d/task" % child.process.pid
-        for task in os.listdir(tasks):
-            with open("%s/%s/status" % (tasks, task)) as status:
-                told = dict(line.split(":\t", 1) for line in status if ":\t" in line)
-            assert told["Uid"].split() == ["65534"] * 4 and int(told["CapPrm"], 16) & ~(1 << 39) == 0
-        with connecting(lab.client, V4.dead, 4304):
-            text = wait_value(place, 1, "retrans_events_total", reason="syn")
-        assert values(text, "retrans_ledger_segments", outcome="kernel")
+    with commands.Child(serving("--user", "nobody", *of(lab))) as child:
+        check_counting(lab, child)
+        kept = sum(1 << CAPABILITIES[name] for name in Tracer.lasting_rights())
+        assert rights_of(child) == {(str(NOBODY), kept)}
         ended(child)
+
+
+def test_with_the_rights_of_the_systemd_unit(lab: Lab, nothing_left_behind: None) -> None:
+    with open_folder() as folder:
+        copy_package(folder)
+        library = os.path.dirname(prometheus_client.__file__)
+        shutil.copytree(library, os.path.join(folder, "prometheus_client"))
+        argv = as_user(NOBODY, (BPF, PERFMON, SYS_PTRACE)) + serving(*of(lab))
+        argv[argv.index(sys.executable)] = interpreters.anybodys()
+        environment = commands.environment(RETRANS_CTYPES_LIBRARY=None, PYTHONPATH=None)
+        with commands.Child(argv, cwd=folder, env=environment) as child:
+            check_counting(lab, child)
+            assert rights_of(child) == {(str(NOBODY), 1 << BPF | 1 << PERFMON | 1 << SYS_PTRACE)}
+            ended(child)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,9 +8,13 @@ from itertools import combinations
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from fake_library import packed
 from places import REPOSITORY
 from retrans_ctypes.grouping import GROUPINGS
+from retrans_ctypes.sinks.prometheus import Families, Tally, exposition
 from retrans_ctypes.sinks.prometheus.families import METRICS
+from retrans_ctypes.sinks.prometheus.tally import labels_by
+from retrans_ctypes.workload import Lookups
 
 READY_MADE = os.path.join(REPOSITORY, "docs", "prometheus")
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count")}
@@ -28,9 +32,9 @@ def dashboard() -> Dict[str, Any]:
     return found
 
 
-def promtool(*arguments: str, cwd: str = READY_MADE) -> Tuple[int, str]:
+def promtool(*arguments: str, cwd: str = READY_MADE, read: str = "") -> Tuple[int, str]:
     assert shutil.which("promtool"), "install prometheus, or run `make -C native test FULL=1`, which does"
-    done = subprocess.run(("promtool",) + arguments, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run(("promtool",) + arguments, cwd=cwd, input=read, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True)
     return done.returncode, done.stdout
 
@@ -86,3 +90,15 @@ def test_promtool_reads_the_scrape_configuration(tmp_path: Any) -> None:
         shutil.copy(os.path.join(READY_MADE, name), str(tmp_path))
     code, said = promtool("check", "config", "scrape.yml", cwd=str(tmp_path))
     assert code == 0 and "1 rule files found" in said, said
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("comm", [b"curl", b'\x1b[2J"}\n#\\ \xff{,=', b"'\t\r\x7f</script>"])
+def test_promtool_finds_nothing_in_the_metrics(comm: bytes) -> None:
+    """Whatever a process calls itself."""
+    tally = Tally(labels_by("pid"), Lookups(names=()))
+    tally.add(packed(owner_pid=1, owner_comm=comm, segs=1, stall_us=5, reason=1))
+    text = exposition(Families(tally)).text.decode("utf-8")
+    assert text.count("(1)") == 2
+    assert promtool("check", "metrics", read=text) == (0, "")
+    assert promtool("check", "metrics", read=text.replace("retrans_segments_total", "retrans_segments"))[0] != 0

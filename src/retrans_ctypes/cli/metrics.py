@@ -29,7 +29,8 @@ _LISTEN = Address("127.0.0.1", 2112)
 def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     check(options)
-    need("prometheus_client.exposition", "metrics")
+    for module in ("core", "exposition"):  # before --user, who may not be allowed to read them
+        need("prometheus_client." + module, "metrics")
     grouping = labels_by(options.by, options.prefix4, options.prefix6)
     with listen(options.listen) as door, Lookups(names=grouping.names if grouping else ()) as lookups:
         tally = Tally(grouping, lookups, options.series)
