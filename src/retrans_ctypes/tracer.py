@@ -18,10 +18,10 @@ from .counts import COUNT_BY, PREFIX4, PREFIX6, Counts, counts
 from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
-from .kernel_counters import KernelCounters
+from .kernel_counters import KernelCounters, Reading
 from .ledger import Bookkeeper, Ledger
 from .rights import capability_names
-from .stats import Stats
+from .stats import NetnsCount, Stats
 
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
 # Python handles it only when its main thread runs again.
@@ -109,7 +109,7 @@ class Tracer:
             prefix6=prefix6)
         self._count_by = "flow" if count_by == "none" else count_by
         self._prefixes = (prefix4, prefix6)
-        self._counters = KernelCounters(native.kernel_segs)
+        self._counters = KernelCounters(self._kernel_segs)
         self._native = native
         self.capabilities = native.capabilities()
         """What can be told on this kernel."""
@@ -358,8 +358,16 @@ class Tracer:
         """
         if not self.capabilities.ledger:
             raise UnsupportedKernel(self.capabilities.why("ledger"))
+        # Looking through /proc takes a while on a large host, so events can be fetched meanwhile.
+        return self._books.ledger(self._netns_counts)
+
+    def _netns_counts(self) -> List[NetnsCount]:
         with self._lock:
-            return self._books.ledger(self._open_native().netns_counts)
+            return self._open_native().netns_counts()
+
+    def _kernel_segs(self, netns_fd: int) -> Reading:
+        with self._lock:
+            return self._open_native().kernel_segs(netns_fd)
 
     def drop_rights(self, uid: int, gid: int) -> Tuple[str, ...]:
         """Become this user and keep no capability that tracing does not need from here on.
