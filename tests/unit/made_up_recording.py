@@ -100,7 +100,7 @@ def session_lines(made: Iterable[Recorded], **values: Any) -> List[str]:
     """Of a session that ended in order."""
     row = session(**values)
     start = {name: value for name, value in row.items() if name not in ("stats", "ledger")}
-    return [encode(dict(start, type="session", ended_ns=None))] + [event_line(one) for one in made] + [
+    return [encode(dict({"type": "session"}, **dict(start, ended_ns=None)))] + [event_line(one) for one in made] + [
         encode({"type": "end", "ended_ns": row["ended_ns"], "stats": row["stats"]}), encode(row["ledger"])]
 
 

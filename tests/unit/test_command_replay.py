@@ -272,3 +272,33 @@ def test_other_pythons(replay: Replay, stub: Any, tmp_path: Any) -> None:
             assert run([interpreter.path, "-W", "error", "-m", "retrans_ctypes", "replay", path, "--json"], env=env) == expected
         code, out, err = run([interpreter.path, "-W", "error", "-m", "retrans_ctypes", "replay", path, "--speed", "1e9", "--rport", "443"], env=env)
         assert (code, err) == (0, LAST)
+
+
+@pytest.mark.parametrize("library", ["", "/nowhere/lib.so"], ids=["with the library", "without"])
+def test_into_another_recording(replay: Replay, tmp_path: Any, library: str) -> None:
+    """From each kind into each: the same events, names, times and ends."""
+    recorded = made() + [Recorded(event(known=KNOWN, ts_ns=SECOND), names(cmdline=str(number))) for number in range(40)]
+    first = ndjson(tmp_path / "first.ndjson", session_lines(recorded, filter="-4") + session_lines(recorded[:9], host="web2"))
+    paths = [first] + [str(tmp_path / name) for name in ("a.db", "b.db", "c.ndjson", "d.ndjson")]
+    for source, target in zip(paths, paths[1:]):
+        code, out, err = replay(source, "--into", target, library=library)
+        assert (code, out) == (0, []) and err.count(LAST[1]) == 2
+    assert lines_of(paths[-1]) == lines_of(first)
+    expected = replay(first, "--json", "-v")[1]
+    for path in paths[1:]:
+        assert replay(path, "--json", "-v")[1] == expected
+
+
+def test_a_part_into_another_recording(replay: Replay, tmp_path: Any) -> None:
+    path, part = ndjson(tmp_path / "r.ndjson", session_lines(made(), filter="-4")), str(tmp_path / "part.db")
+    assert replay(path, "--into", part, "--rport", "443", "--since", "22:13:50")[0] == 0
+    code, out, err = replay(part, "-v", "-o", "pid")
+    assert out == ["PID", "31", "33", "35", "37", "39"] and "filter while recording: -4 --rport 443" in err
+    killed = database(tmp_path / "killed.db", made(), ended_ns=None)
+    for name in ("k.db", "k.ndjson"):
+        assert replay(killed, "--into", str(tmp_path / name))[0] == 0
+        assert "its recorder was killed" in replay(str(tmp_path / name))[2][0]
+    for arguments in (["--into", path], ["--into", part, "--json"], ["--into", part, "-o", "pid"]):
+        code, out, err = replay(path, *arguments)
+        assert (code, len(err)) == (2, 1)
+    assert replay(path, "--into", str(tmp_path))[0] == 6

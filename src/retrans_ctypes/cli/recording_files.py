@@ -17,7 +17,7 @@ from ..workload import Workload
 from .options import above, age, file_size
 
 STDOUT = "-"
-_LINES = (".ndjson", ".jsonl")  # what a file of that format is called
+LINES = (".ndjson", ".jsonl")  # what a file of that format is called
 _BY_SIZE = 0.0  # an age that --rotate is not given
 _LEAST = 256 << 10  # bytes: an empty database has some of them, and its WAL
 
@@ -89,7 +89,7 @@ def _is_lines(options: argparse.Namespace) -> bool:
     if options.format is not None:
         return bool(options.format == "ndjson")
     path = options.output or ""
-    return bool(path == STDOUT or path.endswith(_LINES))
+    return bool(path == STDOUT or path.endswith(LINES))
 
 
 def _keep(text: str) -> Optional[Keep]:

@@ -18,8 +18,9 @@ from ..sinks.ndjson import RecordedNdjsonSink
 from ..sinks.output import GatheringOutput
 from ..sinks.text import TextSink
 from ..workload import UNKNOWN, Workload
-from .filter_options import add_filter_options, recorded_filter
+from .filter_options import add_filter_options, recorded_filter, typed_filter
 from .follow import tell
+from .into import CopySink
 from .moments import moment
 from .options import Parser, colours_for, say, terminal_width
 from .progress import Progress
@@ -39,11 +40,13 @@ def main(arguments: List[str]) -> int:
         return 0
     if not options.files:
         raise UsageError("there is nothing to replay: name a recording, such as retrans.db")
+    if options.into and (options.json or options.count or options.compat or options.columns is not None):
+        raise UsageError("--into writes a recording and shows nothing: leave --json, -c, -o and --compat out")
     output, clock, names = GatheringOutput(), make_clock(options, offset_ns=0), RecordedNames()
     sink = make_sink(options, output, shown_columns(options, terminal_width()), clock, names)
     chosen = recorded_filter(options)
     with StopSignals() as signals:
-        player = Player(sink, output, clock, names, wanted(options), chosen.matcher() if chosen else None,
+        player = Player(sink, output, clock, names, None if options.into else wanted(options), chosen.matcher() if chosen else None,
                         options.speed)
         signals.stop_with(player.stop)
         Replay(options, player, output).run()
@@ -55,6 +58,7 @@ class RecordedNames:
 
     def __init__(self) -> None:
         self.found: Workload = UNKNOWN
+        self.session: Optional[Session] = None
 
     def workload(self, event: Event) -> Workload:
         return self.found
@@ -84,7 +88,8 @@ class Player:
         self.stopped = True
 
     def play(self, run: Run) -> None:
-        self._clock.offset_ns, self._names.found = run.offset_ns, run.workload
+        self._clock.offset_ns = run.offset_ns
+        self._names.found, self._names.session = run.workload, run.session
         matches, packed = self._matches, run.packed
         if matches is not None:
             packed = b"".join(event for event in Event.read(packed) if matches(event, run.workload))
@@ -159,21 +164,26 @@ class Replay:
                     if self._player.stopped:
                         break
                     if session is not None and session.number != run.session.number:
-                        self._put_ledger(recording, session.number)
+                        self._end_session(recording, session.number)
                     session = run.session
                     self._player.play(run)
                     self._progress.show(recording.done, self._player.count)
                 if session is not None:
-                    self._put_ledger(recording, session.number)
+                    self._end_session(recording, session.number)
             finally:
                 self._endings += recording.remarks
                 self._conclude(recording, since_ns, until_ns)
 
-    def _put_ledger(self, recording: Recording, number: int) -> None:
-        """As ``trace --json`` ends, once the events of that session are through."""
-        for session in recording.sessions:
-            if session.number == number and session.ledger is not None:
-                self._ledgers.append(encode(session.ledger))
+    def _end_session(self, recording: Recording, number: int) -> None:
+        """Once its events are through: as ``trace --json`` ends, or as it ended itself."""
+        session = next(one for one in recording.sessions if one.number == number)
+        sink = self._player.sink
+        if isinstance(sink, CopySink):
+            if not self._player.stopped:
+                sink.end_session(session)
+            return
+        if session.ledger is not None:
+            self._ledgers.append(encode(session.ledger))
         if self._options.json and not self._options.count:
             self._put_ledgers()
 
@@ -215,6 +225,10 @@ def span(options: argparse.Namespace, sessions: List[Session]) -> Span:
 def make_sink(
     options: argparse.Namespace, output: GatheringOutput, shown: List[Column], clock: WallClock, names: RecordedNames,
 ) -> Sink:
+    if options.into:
+        copy = CopySink(options.into, clock, names, typed_filter(options))
+        copy.refuse(options.files)
+        return copy
     if options.count:
         return NdjsonFlowCounts(output) if options.json else TextFlowCounts(output, banner=None)
     if options.json:
@@ -246,6 +260,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--until", type=moment, metavar="TIME", help="before then")
     result.add_argument("--speed", type=speed, metavar="N",
                         help="N times as fast as it happened, not as fast as can be")
+    result.add_argument("--into", metavar="FILE", help="into another recording, instead of showing them")
     add_show_options(result)
     add_filter_options(result)
     return result
