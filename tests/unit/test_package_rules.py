@@ -84,8 +84,8 @@ def test_imports_flow_one_way(module: str) -> None:
     }.get(module.split("/")[0], {"cli", "sinks", "screen", "report"})
     if module == "__main__.py":
         below = set()
-    used = {part for level, name in imports(module) if level for part in name.split(".")}
-    assert not used & below
+    used = {part for level, name in imports(module) if level > module.count("/") for part in name.split(".")}
+    assert not used & below  # what a module takes from its own folder may be called as it likes
 
 
 @pytest.mark.parametrize("module", MODULES)
