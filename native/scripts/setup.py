@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from typing import Callable, List, NamedTuple
+from contextlib import contextmanager
+from typing import Callable, Iterator, List, NamedTuple
 
 
 class Need(NamedTuple):
@@ -101,10 +102,15 @@ NEEDS = [
     Need("full", "musl", there("/lib/ld-musl-x86_64.so.1"), "musl", "musl-libc"),
     Need("full", "crun", command("crun"), "crun", "crun"),
     Need("full", "systemd-analyze", command("systemd-analyze"), "systemd", "systemd"),
+    Need("full", "Prometheus and promtool", command("promtool"), "prometheus", "golang-github-prometheus"),
     Need("full", "zsh", command("zsh"), "zsh", "zsh"),
     Need("full", "mandoc", command("mandoc"), "mandoc", "mandoc"),
+    Need("full", "Chromium", command("chromium"), "chromium", "chromium"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
+
+SERVICES = {"prometheus"}  # packages that start what they bring
+POLICY = "/usr/sbin/policy-rc.d"  # what Debian asks whether a service may start
 
 # A group may bring others.
 IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "bench": ["lab", "bpf"], "full": ["test", "portable", "vm"]}
@@ -140,6 +146,31 @@ def run(argv: List[str]) -> int:
                            stdout=subprocess.DEVNULL)
 
 
+@contextmanager
+def no_services() -> Iterator[None]:
+    """What a package brings is for the tests to start: until the end, Debian starts no service of it.
+
+    A policy that is there already stays.
+    """
+    if not os.path.isdir(os.path.dirname(POLICY)) or os.path.lexists(POLICY) or not shutil.which("apt-get"):
+        yield
+        return
+    with open(POLICY, "x") as file:
+        file.write("#!/bin/sh\nexit 101\n")
+    try:
+        os.chmod(POLICY, 0o755)
+        yield
+    finally:
+        os.remove(POLICY)
+
+
+def disable(needs: List[Need]) -> None:
+    """Services that came with what was installed must not come up with the machine."""
+    for name in sorted({need.apt for need in needs} & SERVICES):
+        if shutil.which("update-rc.d"):
+            run(["update-rc.d", name, "disable"])
+
+
 def say(text: str) -> None:
     print("setup: " + text, file=sys.stderr, flush=True)
 
@@ -161,8 +192,10 @@ def main(names: List[str]) -> int:
         return 1
     say("missing: {}. Installing them now, which can take a minute:\n  {}".format(names_of, line))
     # An update that fails may be one source out of several; installing tells whether it matters.
-    for argv in commands:
-        status = run(argv)
+    with no_services():
+        for argv in commands:
+            status = run(argv)
+    disable(needs)
     importlib.invalidate_caches()
     left = missing(groups)
     if left:

@@ -55,7 +55,7 @@ class KernelCounters:
             inode = _inode(way.namespace)
             if inode is not None and readings.get(inode) is None:
                 readings[inode] = self._visited(way, inode) or _looked_at(way, inode)
-        for inode, held in self._held.items():
+        for inode, held in list(self._held.items()):  # close() may come meanwhile
             reading = None if readings.get(inode) else _reading_of_held(held)
             if reading is not None:
                 readings[inode] = reading

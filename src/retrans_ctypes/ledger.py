@@ -47,6 +47,7 @@ class LedgerRow(NamedTuple):
 
     @property
     def accounted(self) -> int:
+        """Segments of which we know what became of them: all but ``unexplained``."""
         return self.delivered + self.filtered + self.failed + self.limited + self.lost
 
     def plus(self, other: "LedgerRow", sign: int = 1) -> "LedgerRow":
@@ -78,6 +79,7 @@ class Ledger(NamedTuple):
     """All namespaces in which something was retransmitted, or whose counter cannot tell."""
 
     rows: Tuple[LedgerRow, ...]
+    """By the namespaces' inodes."""
 
     @classmethod
     def from_dict(cls, fields: Dict[str, Any]) -> "Ledger":
@@ -89,6 +91,7 @@ class Ledger(NamedTuple):
 
     @property
     def unreadable(self) -> List[LedgerRow]:
+        """The namespaces whose counter could not be read: ``kernel`` is None there."""
         return [row for row in self.rows if row.kernel is None]
 
     @property

@@ -12,15 +12,16 @@ from types import TracebackType
 from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
 
 from . import _library
+from .aio import others, readable
 from .capabilities import ATTACH, BUFFERS
 from .counts import COUNT_BY, PREFIX4, PREFIX6, Counts, counts
 from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
-from .kernel_counters import KernelCounters
+from .kernel_counters import KernelCounters, Reading
 from .ledger import Bookkeeper, Ledger
 from .rights import capability_names
-from .stats import Stats
+from .stats import NetnsCount, Stats
 
 # Waits are cut into slices: a signal may land on another thread than the one that waits here, and
 # Python handles it only when its main thread runs again.
@@ -108,7 +109,7 @@ class Tracer:
             prefix6=prefix6)
         self._count_by = "flow" if count_by == "none" else count_by
         self._prefixes = (prefix4, prefix6)
-        self._counters = KernelCounters(native.kernel_segs)
+        self._counters = KernelCounters(self._kernel_segs)
         self._native = native
         self.capabilities = native.capabilities()
         """What can be told on this kernel."""
@@ -154,7 +155,10 @@ class Tracer:
                 self.close()
 
     def __iter__(self) -> Iterator[Event]:
-        """Events as they happen, until stop() or close(). What one loop leaves, the next one gets."""
+        """Events as they happen, until stop() or close(). What one loop leaves, the next one gets.
+
+        Raises ClosedError where it was closed before the loop.
+        """
         self._open_native()
         while True:
             yield from self._batch
@@ -168,11 +172,33 @@ class Tracer:
             return event
         raise StopIteration
 
+    def __aiter__(self) -> "Tracer":
+        """As a loop without ``async``, but it waits in the running asyncio loop.
+
+        Other tasks go on meanwhile, and after each batch; a task that is cancelled loses no event.
+        """
+        self._open_native()
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            for event in self._batch:
+                return event
+            events = self._take()
+            self._batch = iter(events)
+            if events:
+                await others()
+            elif self.ended:
+                raise StopAsyncIteration
+            else:
+                await readable(self._fd, _SLICE)
+
     def poll(self, timeout: Optional[float] = None) -> List[Event]:
         """Wait for events and return those at hand, oldest first.
 
         ``timeout`` in seconds: 0 does not wait, None waits until there is an event. The list is
-        empty when time is up, and, with nothing left to fetch, after stop() or close().
+        empty when time is up, and, with nothing left to fetch, after stop() or close(). Raises UsageError
+        for NaN, and ClosedError where it was closed before the call.
         """
         return self._poll(self._take, timeout)
 
@@ -180,12 +206,13 @@ class Tracer:
         """As poll(), for those who unpack events themselves: up to ``size`` of them in one buffer.
 
         It is what Event.read(), NdjsonWriter and numpy.frombuffer() take, and valid only until the next
-        call of any method that fetches events; empty where poll()'s list is.
+        call of any method that fetches events; empty where poll()'s list is. Raises as poll() does, and
+        UsageError for a ``size`` below 1.
         """
         return self._poll(lambda: self._take_packed(size), timeout)
 
     def batches(self, size: int = 8192) -> Iterator[memoryview]:
-        """Batches of packed events as they happen, until stop() or close(); see poll_batch()."""
+        """Batches of up to ``size`` packed events, until stop() or close(); see poll_batch(). Raises as that."""
         self._open_native()
         while True:
             batch = self._fetch(lambda: self._take_packed(size))
@@ -257,7 +284,7 @@ class Tracer:
 
         What ``callback`` returns is ignored. What it raises ends the loop and is raised here. Other
         threads may only stop() or close() meanwhile; stats(), set_filter() and the like wait until the
-        end there, and work in ``callback``.
+        end there, and work in ``callback``. Raises ClosedError, and RetransError inside its own callback.
         """
         with self._lock:
             native = self._open_native()
@@ -331,8 +358,16 @@ class Tracer:
         """
         if not self.capabilities.ledger:
             raise UnsupportedKernel(self.capabilities.why("ledger"))
+        # Looking through /proc takes a while on a large host, so events can be fetched meanwhile.
+        return self._books.ledger(self._netns_counts)
+
+    def _netns_counts(self) -> List[NetnsCount]:
         with self._lock:
-            return self._books.ledger(self._open_native().netns_counts)
+            return self._open_native().netns_counts()
+
+    def _kernel_segs(self, netns_fd: int) -> Reading:
+        with self._lock:
+            return self._open_native().kernel_segs(netns_fd)
 
     def drop_rights(self, uid: int, gid: int) -> Tuple[str, ...]:
         """Become this user and keep no capability that tracing does not need from here on.

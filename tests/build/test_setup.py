@@ -1,5 +1,7 @@
 """The set-up step, with a package manager that only pretends."""
+import importlib.util
 import os
+import subprocess
 import sys
 from typing import Any, Dict, List
 
@@ -94,3 +96,34 @@ def test_print_only(machine: Machine) -> None:
 def test_unknown_system(machine: Machine) -> None:
     said = run(SETUP + ["bpf"], code=1, env=machine.environment())
     assert "neither apt-get nor dnf" in said and "clang, bpftool" in said
+
+
+def loaded() -> Any:
+    spec = importlib.util.spec_from_file_location("setup_step", SETUP[1])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_service_starts_while_packages_are_installed(tmp_path: Any, monkeypatch: Any) -> None:
+    """Debian asks this file; exit code 101 is 'no'."""
+    setup, policy = loaded(), tmp_path / "policy-rc.d"
+    monkeypatch.setattr(setup, "POLICY", str(policy))
+    with pytest.raises(KeyboardInterrupt), setup.no_services():
+        assert subprocess.call([str(policy), "prometheus", "start"]) == 101
+        raise KeyboardInterrupt
+    assert not policy.exists()
+    policy.write_text("mine")
+    with setup.no_services():
+        assert policy.read_text() == "mine"
+    assert policy.read_text() == "mine"
+
+
+def test_services_do_not_come_up_with_the_machine(machine: Machine, monkeypatch: Any) -> None:
+    setup = loaded()
+    machine.add_manager("update-rc.d", "")
+    monkeypatch.setenv("PATH", str(machine.bin))
+    setup.disable([need for need in setup.NEEDS if need.group == "full"])
+    assert [call.split("/")[-1].split() for call in machine.calls()] == [
+        ["update-rc.d", name, "disable", "noninteractive"] for name in sorted(setup.SERVICES)]

@@ -13,11 +13,9 @@ import pytest
 from lab import commands, interpreters
 from lab.knocking import knocker
 from lab.link import Lab
+from lab.rights import BPF, NOBODY, PERFMON, SYS_ADMIN, SYS_PTRACE, as_user
 from lab.stage import copy_package, open_folder
 
-NOBODY = 65534
-# by number: older setpriv and setcap do not know the names
-BPF, PERFMON, SYS_PTRACE, SYS_ADMIN = 39, 38, 19, 21
 TRACING = (BPF, PERFMON)
 
 
@@ -33,13 +31,6 @@ def stage(nothing_left_behind: None) -> Iterator[Stage]:
     with open_folder() as folder:
         copy_package(folder)
         yield Stage(folder, interpreters.anybodys())
-
-
-def as_user(user: int, capabilities: Any) -> List[str]:
-    """Ambient capabilities, as a systemd unit gives them."""
-    listed = ",".join("+cap_%d" % one for one in capabilities) or "-all"
-    return ["setpriv", "--reuid=%d" % user, "--regid=%d" % user, "--clear-groups",
-            "--inh-caps=" + listed, "--ambient-caps=" + listed, "--"]
 
 
 class Seen(NamedTuple):

@@ -1,7 +1,7 @@
 """Whether this machine lets the kernel tests run, said in one sentence where it does not."""
 import os
 import shutil
-from typing import Optional
+from typing import Any, List, Optional
 
 from .netns import Namespace
 
@@ -9,6 +9,10 @@ NO_BPF = os.environ.get("RETRANS_TEST_NO_BPF") == "1"
 FULL = os.environ.get("RETRANS_TEST_FULL") == "1"
 TRUTH = os.environ.get("RETRANS_TEST_TRUTH") == "1"
 LIBRARY = os.environ.get("RETRANS_CTYPES_LIBRARY", "")
+
+NOBODY = 65534
+# by number: older setpriv and setcap do not know the names
+BPF, PERFMON, SYS_PTRACE, SYS_ADMIN = 39, 38, 19, 21
 
 TOOLS = ("ip", "nft", "nsenter", "unshare", "setpriv", "mount", "bpftool")
 CAPABILITIES = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN"}
@@ -50,3 +54,10 @@ def library_missing() -> Optional[str]:
     if not os.path.isfile(LIBRARY):
         return "RETRANS_CTYPES_LIBRARY names {}, which does not exist{}".format(LIBRARY, how)
     return None
+
+
+def as_user(user: int, capabilities: Any) -> List[str]:
+    """What to put before a command. Ambient capabilities, as a systemd unit gives them."""
+    listed = ",".join("+cap_%d" % one for one in capabilities) or "-all"
+    return ["setpriv", "--reuid=%d" % user, "--regid=%d" % user, "--clear-groups",
+            "--inh-caps=" + listed, "--ambient-caps=" + listed, "--"]

@@ -48,9 +48,9 @@ def this_session(able: Capabilities, chosen: Optional[str]) -> Session:
     """A session of this host that begins now. ``chosen``: the filter, as it was typed."""
     about = os.uname()
     return Session(
-        number=0, host=_clean(about.nodename), kernel=_clean("%s %s" % (about.release, about.machine)), boot_id=_boot_id(),
-        version=__version__, attach=able.attach, buffer=able.buffer, missing=able.missing, filter=None if chosen is None else _clean(chosen),
-        started_ns=None, ended_ns=None, stats=None, ledger=None)
+        number=0, host=_clean(about.nodename), kernel=_clean("%s %s" % (about.release, about.machine)),
+        boot_id=_boot_id(), version=__version__, attach=able.attach, buffer=able.buffer, missing=able.missing,
+        filter=None if chosen is None else _clean(chosen), started_ns=None, ended_ns=None, stats=None, ledger=None)
 
 
 def now_ns() -> int:
