@@ -1,17 +1,22 @@
-"""Each condition of a filter, and its opposite, against a tracer without one; and the books of both."""
+"""Each condition of a filter, and its opposite, against a tracer without one and against the judgement of
+recorded events; and the books of both."""
 import os
 from contextlib import ExitStack
 from ctypes import c_size_t, c_uint32, c_uint64, pointer, sizeof
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import pytest
 from lab.books import ended, inhabited, row_of
+from lab.cgroups import v2_tree
 from lab.link import DEAD4, DEAD6, Lab
 from lab.mixture import BASE, UID, Mixture, told
 from lab.seen import segments
 from lab.ways import Way, tracing
 from retrans_ctypes import Filter, FilterError, Tracer, UnsupportedKernel, _library
 from retrans_ctypes._abi import NativeConditions
+from retrans_ctypes.filter_match import RecordedFilter
+from retrans_ctypes.workload import UNKNOWN, Workload
+from retrans_ctypes.workload.cgroups import find_paths
 
 SIZE_MAX = c_size_t(-1).value
 
@@ -53,11 +58,11 @@ FROM_SOCKET = [
 CASES = {"tuple": FROM_TUPLE, "socket": FROM_SOCKET}
 
 
-def filters_of(case: Case, made: Mixture, every: Dict[str, Any]) -> List[Filter]:
+def filters_of(case: Case, made: Mixture, every: Dict[str, Any], kind: Any = Filter) -> List[Any]:
     """The one that lets such events through, and the one that lets all others through."""
     conditions = case.conditions(made)
-    filters = [Filter(**dict(every, **conditions))]
-    return filters if "never" in conditions else filters + [Filter(never=Filter(**conditions), **every)]
+    filters = [kind(**dict(every, **conditions))]
+    return filters if "never" in conditions else filters + [kind(never=kind(**conditions), **every)]
 
 
 def check_books(tracer: Any, made: Mixture, events: List[Any], total: int) -> None:
@@ -93,13 +98,24 @@ def compare(lab: Lab, way: Way, cases: List[Case], always: Callable[[Mixture], D
         reference = stack.enter_context(tracing(way, filter=Filter(**every)))
         made.run()
         all_events = made.mine(ended(reference))
+        names = recorded_names(all_events)
         for case, positive, tracer in judged:
             events = made.mine(ended(tracer))
             expected = [event for event in all_events if case.holds(made, event) == positive]
             assert told(events) == told(expected), (case.name, positive)
+            again = filters_of(case, made, every, RecordedFilter)[not positive].matcher()
+            assert [event for event in all_events if again(event, names[event.cgroup_id])] == expected, (case.name, positive)
             assert case.name == "cgroup-top" or 0 < len(expected) < len(all_events), (case.name, positive)
             if way.attach != "tp":
                 check_books(tracer, made, events, sum(made.gained.values()))
+
+
+def recorded_names(events: List[Any]) -> Dict[Optional[int], Workload]:
+    """By cgroup; paths are the sockets', as where there is cgroup v2 only."""
+    paths = find_paths(v2_tree(), {event.cgroup_id for event in events} - {None})
+    found: Dict[Optional[int], Workload] = {None: UNKNOWN}
+    found.update((number, Workload((path,) + UNKNOWN[1:])) for number, path in paths.items())
+    return found
 
 
 @pytest.mark.parametrize("condition, word", [

@@ -12,7 +12,7 @@ from retrans_ctypes import RetransError
 from retrans_ctypes import ndjson as written
 from retrans_ctypes.clock import WallClock
 from retrans_ctypes.event import KNOWN_OWNER, Event
-from retrans_ctypes.ndjson import NdjsonWriter, encode
+from retrans_ctypes.ndjson import NdjsonWriter, PlainNdjsonWriter, encode
 from retrans_ctypes.workload import Workload
 
 ALL = (1 << 64) - 1
@@ -39,7 +39,7 @@ def by_python(made: Event, clock: WallClock, names: Dict[str, Any]) -> str:
     return json.dumps(record, separators=(",", ":"))
 
 
-def by_c(writer: NdjsonWriter, batch: Any, offset_ns: int = 0) -> List[str]:
+def by_c(writer: Any, batch: Any, offset_ns: int = 0) -> List[str]:
     pieces = [bytes(piece) for piece in writer.lines(batch, offset_ns)]
     assert all(piece.endswith(b"\n") for piece in pieces)
     return b"".join(pieces).decode("ascii").splitlines()
@@ -49,6 +49,7 @@ def same(made: List[Event], offset_ns: int = 0) -> None:
     clock = At(offset_ns)
     lines = by_c(NdjsonWriter(), b"".join(made), offset_ns)
     assert lines == [by_python(one, clock, {}) for one in made]
+    assert lines == by_c(PlainNdjsonWriter(), b"".join(made), offset_ns)
 
 
 def random_text(chance: random.Random) -> bytes:
@@ -240,3 +241,14 @@ def test_events_from_any_buffer() -> None:
     raw = packed(sport=1) + packed(sport=2)
     for batch in (bytearray(raw), memoryview(raw), memoryview(bytearray(raw))):
         assert by_c(NdjsonWriter(), batch) == expected
+
+
+@pytest.mark.parametrize("writer", [NdjsonWriter, PlainNdjsonWriter])
+def test_names_that_all_of_a_batch_have(writer: Any) -> None:
+    """One batch's names never get into another's, however alike the events are."""
+    made = [event(ts_ns=9 - number) for number in range(5)] + [event(err=-1)]
+    for names in ({"cmdline": "}\n\"x"}, {"cmdline": None, "unit": "\u20ac"}, {}):
+        lines = b"".join(map(bytes, writer().lines(b"".join(made), 7, names))).decode().splitlines()
+        assert lines == [by_python(one, At(7), names) for one in made]
+        sent = b"".join(map(bytes, writer(failed=False).lines(b"".join(made), 7, names))).decode().splitlines()
+        assert sent == lines[:-1]
