@@ -91,8 +91,16 @@ def _timeline(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
         barmode="stack", bargap=0, showlegend=True,
         xaxis={"type": "date", "tickangle": 0, "title": {"text": "time, " + label(zone.name)},
                "range": [_local(first - pad, zone), _local(last + pad, zone)]},
-        yaxis={"title": {"text": "%s per %s" % (_what(facts), step_text(width))}, "rangemode": "tozero",
-               "tickformat": ",d"}))
+        yaxis=_counts("%s per %s" % (_what(facts), step_text(width)),
+                      max(sum(step["reasons"].values()) for step in steps))))
+
+
+def _counts(title: str, most: int) -> Dict[str, Any]:
+    """An axis of whole numbers."""
+    axis = {"title": {"text": title}, "rangemode": "tozero", "tickformat": ",d"}  # type: Dict[str, Any]
+    if most <= 5:
+        axis["dtick"] = 1  # or there would be ticks in between, with the same numbers
+    return axis
 
 
 def _heat(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
@@ -107,7 +115,7 @@ def _heat(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
     if most > ticks[-1] * 2:
         ticks.append(most)
     trace = objects.Heatmap(
-        x=[_local(start + width // 2, zone) for start in heat["starts_ns"]],
+        x=[_local(start, zone) for start in heat["starts_ns"] + [heat["starts_ns"][-1] + width]],  # edges
         y=[_row_name(row["prefix"]) for row in rows],
         z=[[math.log10(count) if count else None for count in row["segments"]] for row in rows],
         customdata=[[count for count in row["segments"]] for row in rows],
@@ -147,5 +155,5 @@ def _stalls(objects: Any, facts: Facts) -> Optional[Any]:
         barmode="stack", bargap=0.08, showlegend=True,
         xaxis={"type": "category", "title": {"text": "how long data had waited"},
                "categoryorder": "array", "categoryarray": names},
-        yaxis={"title": {"text": "events"}, "rangemode": "tozero", "tickformat": ",d"}))
+        yaxis=_counts("events", max(map(sum, zip(*found.values()))))))
 
