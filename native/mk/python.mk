@@ -22,7 +22,7 @@ test truth: all check $(ORACLE) $(GUARD) $(VENV)/.ready
 
 # One file each, made anew only when something in it changed.
 PACKED := $(wildcard $(addprefix ../,pyproject.toml hatch_build.py README.md LICENSE)) \
-	$(shell find ../src -name '*.py' -o -name py.typed 2>/dev/null)
+	$(shell find ../src -name '*.py' -o -name '*.css' -o -name '*.js' -o -name py.typed 2>/dev/null)
 SDIST_PACKED := $(shell find . ../docs ../tests -path ./build -prune -o -type f -print 2>/dev/null) \
 	../CHANGELOG.md ../mkdocs.yml
 

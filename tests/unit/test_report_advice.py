@@ -72,11 +72,11 @@ def test_silence_of_one_and_of_many() -> None:
     def timeouts(remote: str) -> List[Event]:
         return [event(end, "rto", remote, stall_us=waited * 10**6) for end, waited in ((11, 1), (13, 2), (17, 4))]
     one = only(story_of(*timeouts("10.0.0.9")), "silence")
-    assert one["title"] == "10.0.0.9 did not answer for 7 s"
+    assert one["title"] == "Timeouts in a row to 10.0.0.9 for 7 s"
     assert one["numbers"] == {"remote": "10.0.0.9", "begin_ns": START + 10 * 10**9, "end_ns": START + 17 * 10**9,
                               "timeouts": 3, "remotes": 1}
     many = only(story_of(*timeouts("10.0.0.9"), *timeouts("10.0.0.8"), *timeouts("10.0.0.7")), "silence")
-    assert many["title"] == "3 remotes did not answer for 7 s" and "2 other remotes" in many["text"]
+    assert many["title"] == "Timeouts in a row to 3 remotes for 7 s" and "2 other remotes" in many["text"]
     assert "silence" not in rules(story_of(event(9, "rto", stall_us=3 * 10**6))), "once is no outage"
     assert "silence" not in rules(story_of(*[event(n, "rto", stall_us=300000) for n in range(9)]))
 

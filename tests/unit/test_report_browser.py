@@ -91,7 +91,10 @@ def test_figures_are_drawn_without_complaints(browser: Browser, tmp_path: Any, n
     path = page(tmp_path, name)
     browser.open(path)
     widths = drawn(browser)
-    assert len(widths) == figures and all(width >= 1 for width in widths), widths
+    assert len(widths) == figures and all(width >= 3 for width in widths), widths
+    ticks = browser.value("[...document.querySelectorAll('.figure')].map(f => [...f.querySelectorAll('.ytick')].map("
+                          "t => t.textContent))") if figures else []
+    assert all(len(set(one)) == len(one) for one in ticks), ticks
     assert browser.complaints == []
     assert browser.requests[0] == "file://" + path
     assert all(url.startswith("data:image/png;") for url in browser.requests[1:]), browser.requests

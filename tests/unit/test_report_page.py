@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import pytest
 from made_up_report import HOSTILE, event, facts_of, names, run, session
 from markdown_it import MarkdownIt
+from retrans_ctypes.errors import ExtraMissing
 from retrans_ctypes.report import render
 from retrans_ctypes.report.figures import COLOURS, label, plotly_script
 from retrans_ctypes.report.markdown import code, plain
@@ -103,6 +104,12 @@ def test_only_scripts_that_the_policy_names() -> None:
 def test_plotly_cannot_end_its_own_script() -> None:
     script = plotly_script().lower()
     assert "</script" not in script and "<!--" not in script
+
+
+def test_a_plotly_that_wants_to_evaluate_text_is_refused(monkeypatch: Any) -> None:
+    monkeypatch.setattr("plotly.__version__", "5.0.0")
+    with pytest.raises(ExtraMissing, match="5.9 or later, and 5.0.0 is here"):
+        plotly_script()
 
 
 def test_hostile_names_are_text() -> None:

@@ -103,8 +103,8 @@ def _unanswered(facts: Facts, zone: Zone) -> Advices:
         yield Advice(
             "unanswered", "No answer from %s" % shown(row["name"]),
             "%s of all %s (%s) are SYNs to it, first at %s, last at %s, up to %s in a row; no connection to it"
-            " sent data again. Nobody answers there: look for a firewall that drops, a wrong address, a listener or a"
-            " route that is gone." % (
+            " sent data again, so nothing here shows that anybody answers. Look for a firewall that drops, a wrong"
+            " address, a listener that is full or gone." % (
                 percent(share), _many(facts), number(row["syns"]), zone.clock(row["first_ns"], False),
                 zone.clock(row["last_ns"], False), amount(max(1, row["timeouts"]), "timeout")),
             remote=row["name"], syns=row["syns"], share=share, timeouts=row["timeouts"],
@@ -140,12 +140,13 @@ def _silences(facts: Facts, zone: Zone) -> Advices:
     many = len(same)
     yield Advice(
         "silence",
-        "%s did not answer for %s" % (worst["remote"] if many == 1 else "%d remotes" % many, span(worst["span_us"])),
-        "From %s to %s, %s to %s followed one another, each after a second of waiting or more%s. The path was gone, or"
-        " the peer hung: look for link flaps, route changes, failovers and reboots at that time." % (
+        "Timeouts in a row to %s for %s" % (
+            worst["remote"] if many == 1 else "%d remotes" % many, span(worst["span_us"])),
+        "From %s to %s, %s to %s followed one another, each after a second of waiting or more%s. So it is"
+        " when a path is gone or a peer hangs: look for link flaps, route changes, failovers and reboots at that time." % (
             zone.moment(worst["begin_ns"], False), zone.clock(worst["end_ns"], False),
             amount(worst["timeouts"], "timeout"), worst["remote"],
-            "" if many == 1 else "; %s were silent at the same time, which speaks for this host's own link or"
+            "" if many == 1 else "; %s had the same at that time, which speaks for this host's own link or"
                                  " something that they share" % amount(many - 1, "other remote")),
         remote=worst["remote"], begin_ns=worst["begin_ns"], end_ns=worst["end_ns"], timeouts=worst["timeouts"],
         remotes=many)

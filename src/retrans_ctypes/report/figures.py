@@ -3,6 +3,7 @@
 import math
 from typing import Any, Dict, Optional
 
+from ..errors import ExtraMissing
 from ..extras import need
 from .facts import Facts
 from .words import Zone, number, percent, shown, span
@@ -14,6 +15,8 @@ COLOURS = {
     "loss_recovery": "#8a6fb0", "pmtu": "#009e73", "unknown": "#999999",
 }
 ORDER = list(COLOURS)
+
+_OLDEST = 5, 9  # of plotly
 
 
 def label(text: Any) -> str:
@@ -30,7 +33,14 @@ def figures(facts: Facts, zone: Zone) -> Dict[str, Any]:
 
 
 def plotly_script() -> str:
-    """plotly.js, as the Python package brings it: the whole library, since it brings no smaller one."""
+    """plotly.js, as the Python package brings it: the whole library, since it brings no smaller one.
+
+    Raises ExtraMissing, also where it is one that runs in no page with a policy such as ours.
+    """
+    version: str = need("plotly", extra="report").__version__
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        raise ExtraMissing("this needs plotly 5.9 or later, and %s is here: pip install -U 'retrans_ctypes[report]'"
+                           % version)
     text: str = need("plotly.offline", extra="report").get_plotlyjs()
     return text
 
@@ -79,10 +89,18 @@ def _timeline(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
     pad = max(0, 10 * width - (last - first)) // 2  # a lone step shall not fill the figure
     return objects.Figure(traces, _layout(
         barmode="stack", bargap=0, showlegend=True,
-        xaxis={"type": "date", "title": {"text": "time, " + label(zone.name)},
+        xaxis={"type": "date", "tickangle": 0, "title": {"text": "time, " + label(zone.name)},
                "range": [_local(first - pad, zone), _local(last + pad, zone)]},
-        yaxis={"title": {"text": "%s per %s" % (_what(facts), step_text(width))}, "rangemode": "tozero",
-               "tickformat": ",d"}))
+        yaxis=_counts("%s per %s" % (_what(facts), step_text(width)),
+                      max(sum(step["reasons"].values()) for step in steps))))
+
+
+def _counts(title: str, most: int) -> Dict[str, Any]:
+    """An axis of whole numbers."""
+    axis = {"title": {"text": title}, "rangemode": "tozero", "tickformat": ",d"}  # type: Dict[str, Any]
+    if most <= 5:
+        axis["dtick"] = 1  # or there would be ticks in between, with the same numbers
+    return axis
 
 
 def _heat(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
@@ -97,7 +115,7 @@ def _heat(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
     if most > ticks[-1] * 2:
         ticks.append(most)
     trace = objects.Heatmap(
-        x=[_local(start + width // 2, zone) for start in heat["starts_ns"]],
+        x=[_local(start, zone) for start in heat["starts_ns"] + [heat["starts_ns"][-1] + width]],  # edges
         y=[_row_name(row["prefix"]) for row in rows],
         z=[[math.log10(count) if count else None for count in row["segments"]] for row in rows],
         customdata=[[count for count in row["segments"]] for row in rows],
@@ -110,7 +128,7 @@ def _heat(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
     return objects.Figure([trace], _layout(
         height=64 + 24 * max(6, len(rows)),
         margin={"l": 8, "r": 8, "t": 8, "b": 44},
-        xaxis={"type": "date", "title": {"text": "time, " + label(zone.name)}, "showgrid": False,
+        xaxis={"type": "date", "tickangle": 0, "title": {"text": "time, " + label(zone.name)}, "showgrid": False,
                "range": [_local(first - pad, zone), _local(last + pad, zone)]},
         yaxis={"type": "category", "automargin": True, "showgrid": False, "ticks": "", "dtick": 1}))
 
@@ -137,5 +155,5 @@ def _stalls(objects: Any, facts: Facts) -> Optional[Any]:
         barmode="stack", bargap=0.08, showlegend=True,
         xaxis={"type": "category", "title": {"text": "how long data had waited"},
                "categoryorder": "array", "categoryarray": names},
-        yaxis={"title": {"text": "events"}, "rangemode": "tozero", "tickformat": ",d"}))
+        yaxis=_counts("events", max(map(sum, zip(*found.values()))))))
 

@@ -158,8 +158,9 @@ def _table(table: Table, keys: bool = False) -> str:
                    for column in table.columns)
     if table.bars:
         head += '<th scope="col">Reasons</th>'
+    rows = "\n".join(_row(table, place, keys) for place in range(len(table.rows)))
     return '<div class="scroll"><table%s>\n<thead><tr>%s</tr></thead>\n<tbody>\n%s\n</tbody>\n</table></div>' % (
-        ' class="worst"' if table.bars else "", head, "\n".join(_row(table, place, keys) for place in range(len(table.rows))))
+        ' class="worst"' if table.bars else "", head, rows)
 
 
 def _row(table: Table, place: int, keys: bool) -> str:

@@ -113,7 +113,8 @@ def _ledger(facts: Facts) -> List[str]:
         name = "Session %d: " % session["number"] if many else ""
         ledger = session["ledger"]
         if not ledger:
-            told.append(name + "there is no ledger that can be read, so nothing weighs this against the kernel's own counter")
+            told.append(name + "there is no ledger that can be read, so nothing weighs this against the kernel's own"
+                               " counter")
         elif not ledger.get("total"):
             told.append("%sno ledger: %s" % (name, shown(ledger.get("why"))))
         else:

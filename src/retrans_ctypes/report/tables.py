@@ -36,7 +36,8 @@ _TITLES = {
     "container": ("Containers", "Pod or container"),
     "unit": ("Units", "systemd unit"),
 }
-_ASKED = {"container": "No container is known in this recording.", "unit": "No systemd unit is known in this recording.",
+_ASKED = {"container": "No container is known in this recording.",
+          "unit": "No systemd unit is known in this recording.",
           "pid": "No owner is known in this recording."}
 
 
