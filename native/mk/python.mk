@@ -24,7 +24,7 @@ test truth: all check $(ORACLE) $(GUARD) $(VENV)/.ready
 PACKED := $(wildcard $(addprefix ../,pyproject.toml hatch_build.py README.md LICENSE)) \
 	$(shell find ../src -name '*.py' -o -name py.typed 2>/dev/null)
 SDIST_PACKED := $(shell find . ../docs ../tests -path ./build -prune -o -type f -print 2>/dev/null) \
-	../CHANGELOG.md
+	../CHANGELOG.md ../mkdocs.yml
 
 WHEEL := build$(PORTABLE:%=/portable/%)/wheel/.made
 SDIST := build/sdist/.made

@@ -112,7 +112,8 @@ def roff(text: str) -> str:
 
 def roff_text(text: str) -> str:
     """Prose, in lines of the usual length."""
-    return "\n".join(map(roff, textwrap.wrap(text, 72, break_on_hyphens=False, break_long_words=False)))
+    lines = textwrap.wrap(roff(text), 78, break_on_hyphens=False, break_long_words=False)
+    return "\n".join("\\&" + line if line.startswith(".") else line for line in lines)
 
 
 def roff_flag(flag: str, value: str) -> str:

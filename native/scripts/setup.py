@@ -105,6 +105,7 @@ NEEDS = [
     Need("full", "Prometheus and promtool", command("promtool"), "prometheus", "golang-github-prometheus"),
     Need("full", "zsh", command("zsh"), "zsh", "zsh"),
     Need("full", "mandoc", command("mandoc"), "mandoc", "mandoc"),
+    Need("full", "Chromium", command("chromium"), "chromium", "chromium"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
 ]
 

@@ -38,6 +38,7 @@ class Sum(NamedTuple):
     rows: int
     """How many they are; 0 where that is not known."""
     events: int
+    """Those that failed are not among them."""
     segs: Optional[int]
     """None where segments are not counted (``capabilities.ledger``)."""
     bytes: Optional[int]
@@ -50,10 +51,11 @@ class Count(NamedTuple):
     key: Tuple[Any, ...]
     """What Counts.columns says; None in it: not known."""
     events: int
+    """Those that failed are not among them."""
     segs: Optional[int]
-    """None where segments are not counted."""
+    """Segments in them, as RetransSegs counts; None where segments are not counted."""
     bytes: Optional[int]
-    """None where this way of attaching does not tell."""
+    """Payload of the buffers sent; None where this way of attaching does not tell."""
 
 
 class Counts(NamedTuple):
@@ -64,6 +66,7 @@ class Counts(NamedTuple):
     columns: Tuple[str, ...]
     """Names of what is in each row's key."""
     rows: Tuple[Count, ...]
+    """Those that the kernel keeps apart: at most ``count_rows`` of the Tracer."""
     beyond: Sum
     """What has no row of its own, since as many as are kept apart were there already."""
 

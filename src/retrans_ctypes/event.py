@@ -3,8 +3,8 @@
 Mirrors native/tcpretrans_event.h; _library.py refuses a library whose own table differs.
 """
 
-from socket import AF_INET, AF_INET6, inet_ntop
-from typing import Dict, Mapping, Optional
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Any, Dict, Mapping, Optional
 
 from .records import (
     Field, Getter, Names, PackedRecord, named, named_or_none, number, optional, optional_text, padding,
@@ -67,7 +67,17 @@ class _Texts(Dict[bytes, str]):
         return text
 
 
-_TEXTS4, _TEXTS6 = _Texts(AF_INET), _Texts(AF_INET6)
+class _Addresses(Dict[str, bytes]):
+    """The other way round. Raises OSError where it is no address."""
+
+    def __missing__(self, text: str) -> bytes:
+        if len(self) >= _Texts.MOST:
+            self.clear()
+        packed = self[text] = inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+        return packed
+
+
+_TEXTS4, _TEXTS6, _PACKED = _Texts(AF_INET), _Texts(AF_INET6), _Addresses()
 
 
 def address(doc: str, source: str) -> "Field[str]":
@@ -76,7 +86,7 @@ def address(doc: str, source: str) -> "Field[str]":
         family, four, six = places["family"], slice(place, place + 4), slice(place, place + 16)
         return lambda record: (
             _TEXTS4[record[four]] if record[family] == 4 else _TEXTS6[record[six]])
-    return Field("16s", "", doc, source, make_getter, json_type="string")
+    return Field("16s", "", doc, source, make_getter, json_type="string", pack=_PACKED.__getitem__)
 
 
 class Event(PackedRecord):
@@ -225,6 +235,13 @@ class Event(PackedRecord):
     limited_segs = optional(
         "I", KNOWN_SEGS, "segments", "Segments this socket sent before, which the rate limit kept back",
         "tcp_sock.total_retrans")
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Event":
+        made = super().from_dict(fields)
+        if made.saddr != fields["saddr"] or made.daddr != fields["daddr"]:
+            raise ValueError("its addresses are not of IP version %d" % made.family)
+        return made
 
     @property
     def failed(self) -> bool:

@@ -83,8 +83,8 @@ class Filter(_Fields):
             remote_ports=_list("remote_ports", remote_ports, _ports),
             address=_list("address", address, _network), local=_list("local", local, _network),
             remote=_list("remote", remote, _network), pid=_list("pid", pid, _pid),
-            cgroup=_list("cgroup", cgroup, _cgroup, commas=False),
-            netns=_list("netns", netns, _netns), uid=_list("uid", uid, _uid),
+            cgroup=_list("cgroup", cgroup, cls._cgroup, commas=False),
+            netns=_list("netns", netns, cls._netns), uid=_list("uid", uid, cls._uid),
             state=_list("state", state, _state), reason=_list("reason", reason, _reason))
 
     def __bool__(self) -> bool:
@@ -92,7 +92,21 @@ class Filter(_Fields):
         return any(self)
 
     def __reduce__(self) -> Any:
-        return Filter._make, (tuple(self),)
+        return type(self)._make, (tuple(self),)
+
+    # What stands for a number here; a filter for what happened elsewhere does without this host.
+
+    @staticmethod
+    def _cgroup(value: Any) -> Any:
+        return cgroup_id(value) if is_name(value) else cgroup_number(value)
+
+    @staticmethod
+    def _netns(value: Any) -> Any:
+        return netns_inode(value) if is_name(value) else netns_number(value)
+
+    @staticmethod
+    def _uid(value: Any) -> Any:
+        return user_id(value) if is_name(value) else user_number(value)
 
     def state_bits(self) -> int:
         """A bit for each number of a state."""
@@ -183,21 +197,20 @@ def _pid(value: Any) -> int:
     return _number(value, "process", 1, 22)
 
 
-def _cgroup(value: Any) -> int:
-    if isinstance(value, str) and not _digits(value):
-        return cgroup_id(value)
+def is_name(value: Any) -> bool:
+    """Whether it is no number, nor written as one."""
+    return isinstance(value, str) and not _digits(value)
+
+
+def cgroup_number(value: Any) -> int:
     return _number(value, "cgroup", 1, 64)
 
 
-def _netns(value: Any) -> int:
-    if isinstance(value, str) and not _digits(value):
-        return netns_inode(value)
+def netns_number(value: Any) -> int:
     return _number(value, "network namespace", 1, 32)
 
 
-def _uid(value: Any) -> int:
-    if isinstance(value, str) and not _digits(value):
-        return user_id(value)
+def user_number(value: Any) -> int:
     return _number(value, "user", 0, 32)
 
 

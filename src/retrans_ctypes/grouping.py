@@ -29,6 +29,7 @@ def _text(value: Optional[int]) -> Optional[str]:
 
 
 def flow(record: Enriched) -> str:
+    """Both ends, the local one first."""
     return "%s -> %s" % (record.event.local, record.event.remote)
 
 

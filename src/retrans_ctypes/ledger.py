@@ -47,6 +47,7 @@ class LedgerRow(NamedTuple):
 
     @property
     def accounted(self) -> int:
+        """Segments of which we know what became of them: all but ``unexplained``."""
         return self.delivered + self.filtered + self.failed + self.limited + self.lost
 
     def plus(self, other: "LedgerRow", sign: int = 1) -> "LedgerRow":
@@ -71,13 +72,26 @@ class LedgerRow(NamedTuple):
         return "kernel %d = %s + unexplained %s%s" % (self.kernel, parts, self.unexplained, doubt)
 
 
+_MAY_BE_UNKNOWN = ("netns", "kernel", "unexplained", "uncertainty")
+
+
 class Ledger(NamedTuple):
     """All namespaces in which something was retransmitted, or whose counter cannot tell."""
 
     rows: Tuple[LedgerRow, ...]
+    """By the namespaces' inodes."""
+
+    @classmethod
+    def from_dict(cls, fields: Dict[str, Any]) -> "Ledger":
+        """The ledger that to_dict() gave ``fields`` of. Raises ValueError where it gave no such."""
+        rows = fields.get("namespaces")
+        if not isinstance(rows, list):
+            raise ValueError("a ledger without namespaces")
+        return cls(tuple(map(_row_of, rows)))
 
     @property
     def unreadable(self) -> List[LedgerRow]:
+        """The namespaces whose counter could not be read: ``kernel`` is None there."""
         return [row for row in self.rows if row.kernel is None]
 
     @property
@@ -138,6 +152,14 @@ def _namespaces(number: int) -> str:
 
 def _json(row: LedgerRow) -> Dict[str, Any]:
     return dict(row._asdict(), exact=row.exact)
+
+
+def _row_of(fields: Any) -> LedgerRow:
+    values: List[Any] = [fields.get(name) if isinstance(fields, dict) else "" for name in LedgerRow._fields]
+    for name, value in zip(LedgerRow._fields, values):
+        if type(value) is not int and not (value is None and name in _MAY_BE_UNKNOWN):
+            raise ValueError("a ledger's '%s' cannot be %.60r" % (name, value))
+    return LedgerRow(*values)
 
 
 class Bookkeeper:

@@ -8,13 +8,14 @@ A ``PackedRecord`` is a copy of the struct's bytes, with names: making one costs
 values are unpacked only when they are asked for.
 """
 
+import re
 import struct
 import sys
 from itertools import starmap
 from operator import itemgetter
 from typing import (
-    TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, Iterator, List, Mapping, NamedTuple,
-    Optional, Sequence, Tuple, Type, TypeVar, Union, overload,
+    TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, Iterable, Iterator, List, Mapping, Match,
+    NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union, overload,
 )
 
 T = TypeVar("T")
@@ -25,6 +26,11 @@ Getter = Callable[[Any], Any]
 # Where this value lies in the record, and where all of them lie -> how to read this one.
 MakeGetter = Callable[[int, Mapping[str, int]], Getter]
 
+# A value as the getter gives it -> what the struct has for it. Raises ValueError or TypeError if nothing.
+Pack = Callable[[Any], Any]
+
+_ESCAPES = re.compile(rb"(?:\\x[89a-f][0-9a-f])+")  # as c_text() shows bytes that are no UTF-8
+
 
 class Field(Generic[T]):
     """One row: struct code, unit, meaning, where the kernel has it, and how it is read."""
@@ -34,6 +40,7 @@ class Field(Generic[T]):
     def __init__(
         self, code: str, unit: str, doc: str, source: str, make_getter: MakeGetter,
         json_type: str = "integer", optional: bool = False, public: bool = True, bit: int = 0,
+        pack: Optional[Pack] = None,
     ) -> None:
         self.code = code
         self.unit = unit
@@ -44,6 +51,7 @@ class Field(Generic[T]):
         self.optional = optional
         self.public = public
         self.bit = bit  # of `known`; 0: the field has none
+        self.pack = pack  # None: the value as it is
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -103,7 +111,7 @@ def named(names: Mapping[int, str], doc: str, source: str) -> Field[str]:
     """A byte that stands for a name."""
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
         return lambda record: names[record[place]]
-    return Field("B", "", doc, source, make_getter, json_type="string")
+    return Field("B", "", doc, source, make_getter, json_type="string", pack=_numbers(names))
 
 
 def named_or_none(
@@ -112,7 +120,8 @@ def named_or_none(
     """A byte that stands for a name, or for 'not known'."""
     def make_getter(place: int, places: Mapping[str, int]) -> Getter:
         return lambda record: names[record[place]]
-    return Field("B", "", doc, source, make_getter, json_type="string", optional=True)
+    return Field(
+        "B", "", doc, source, make_getter, json_type="string", optional=True, pack=_numbers(names))
 
 
 def optional_text(size: int, known: int, doc: str, source: str) -> Field[Optional[str]]:
@@ -121,7 +130,14 @@ def optional_text(size: int, known: int, doc: str, source: str) -> Field[Optiona
         byte, mask = _byte_of(known, places["known"])
         part = slice(place, place + size)
         return lambda record: c_text(record[part]) if record[byte] & mask else None
-    return Field("%ds" % size, "", doc, source, make_getter, json_type="string", optional=True, bit=known)
+    return Field("%ds" % size, "", doc, source, make_getter, json_type="string", optional=True, bit=known,
+                 pack=lambda text: packed_text(text, size))
+
+
+def _numbers(names: Mapping[int, Optional[str]]) -> Pack:
+    """Name -> its number; what shows as a number is one."""
+    numbers: Dict[Optional[str], int] = {name: number for number, name in names.items()}
+    return lambda name: numbers[name] if name in numbers else int(name)
 
 
 def _byte_of(bit: int, place: int) -> Tuple[int, int]:
@@ -133,6 +149,24 @@ def _byte_of(bit: int, place: int) -> Tuple[int, int]:
 def c_text(packed: bytes) -> str:
     """Text up to the first NUL. Bytes that are no UTF-8 show as \\xNN, so nothing is mistaken."""
     return packed.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
+def packed_text(text: str, size: int) -> bytes:
+    """Bytes that c_text() shows as ``text``. Raises ValueError where they are more than ``size``.
+
+    What looks like \\xNN was one byte or four letters; it is taken for the byte where that shows the same.
+    """
+    packed = _ESCAPES.sub(_unescape, text.encode("utf-8"))
+    if len(packed) > size or b"\0" in packed:
+        raise ValueError("%r is no text of up to %d bytes" % (text, size))
+    return packed
+
+
+def _unescape(found: Match[bytes]) -> bytes:
+    """Bytes that make a letter together were not all bytes: they would have been shown as that letter."""
+    raw = bytes.fromhex(found.group().replace(b"\\x", b"").decode("ascii"))
+    letters = [letter.encode("utf-8", "surrogateescape") for letter in raw.decode("utf-8", "surrogateescape")]
+    return b"".join(code if len(code) == 1 else b"\\x%02x" % code[0] + code[1:] for code in letters)
 
 
 def padding(size: int) -> Field[None]:
@@ -200,11 +234,17 @@ class PackedRecord(Record, bytes):
 
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("")
     _WHOLE: ClassVar[struct.Struct] = struct.Struct("")
+    _PACKERS: ClassVar[Tuple[Tuple[str, int, Any, Optional[Pack]], ...]] = ()
+    _KNOWN_PLACE: ClassVar[int] = 0
 
     @classmethod
     def _lay_out(cls, rows: Sequence[Field[Any]]) -> Dict[str, int]:
         cls.LAYOUT = struct.Struct("=" + "".join(row.code for row in rows))
         cls._WHOLE = struct.Struct("%ds" % cls.LAYOUT.size)
+        valued = [row for row in rows if not row.is_padding]
+        cls._PACKERS = tuple(
+            (row.name, row.bit, b"" if row.code.endswith("s") else 0, row.pack) for row in valued if row.public)
+        cls._KNOWN_PLACE = next((place for place, row in enumerate(valued) if row.name == "known"), 0)
         return {place.name: place.offset for place in _places(rows)}
 
     @classmethod
@@ -216,6 +256,59 @@ class PackedRecord(Record, bytes):
     def read(cls: Type[R], packed: Buffer) -> List[R]:
         """All records in ``packed``. Nothing in the result refers to that buffer."""
         return list(starmap(cls, cls._WHOLE.iter_unpack(packed)))
+
+    @classmethod
+    def picking(cls, *names: str) -> struct.Struct:
+        """Unpacks these fields, in the struct's order, and nothing else: for loops over very many. What is
+        not known is there as whatever number it has, so ``known`` has to be asked."""
+        return struct.Struct("=" + "".join(
+            row.code if row.name in names else "%dx" % struct.calcsize("=" + row.code)
+            for row in cls.FIELDS))
+
+    @classmethod
+    def from_dict(cls: Type[R], fields: Mapping[str, Any]) -> R:
+        """The record that to_dict() gave ``fields`` of; members besides them do not matter.
+
+        What is not public or not known is 0 in it. Raises ValueError where a field is missing, or is
+        nothing that the record can hold.
+        """
+        known = unknown = 0
+        values: List[Any] = []
+        name = ""
+        try:
+            for name, bit, zero, pack in cls._PACKERS:
+                value = fields[name]
+                if bit and value is None:
+                    unknown |= bit
+                    value = zero
+                else:
+                    known |= bit
+                    if pack is not None:
+                        value = pack(value)
+                values.append(value)
+        except KeyError:
+            raise ValueError("it has no '%s'" % name)
+        except (AttributeError, OSError, TypeError, ValueError):
+            raise cls._unfit(name, value)
+        if known & unknown:
+            raise ValueError("of fields that are known together, some are null")
+        values.insert(cls._KNOWN_PLACE, known)
+        try:
+            return cls(cls.LAYOUT.pack(*values))
+        except struct.error:
+            raise cls._unfit(*next(cls._out_of_range(values)))
+
+    @staticmethod
+    def _unfit(name: str, value: Any) -> ValueError:
+        return ValueError("its '%s' cannot be %.60r" % (name, value))
+
+    @classmethod
+    def _out_of_range(cls, values: Iterable[Any]) -> Iterator[Tuple[str, Any]]:
+        for row, value in zip((row for row in cls.FIELDS if not row.is_padding), values):
+            try:
+                struct.pack("=" + row.code, value)
+            except struct.error:
+                yield row.name, value
 
     # In the order of the fields' values: by time first.
     def __lt__(self, other: Any) -> bool:

@@ -1,6 +1,6 @@
 """What a tracer counted. Mirrors structs of libtcpretrans.h: same names, same order."""
 
-from typing import NamedTuple
+from typing import Any, List, Mapping, NamedTuple
 
 
 class Stats(NamedTuple):
@@ -32,6 +32,14 @@ class Stats(NamedTuple):
     """Events that the rate limit kept back."""
     limited_segs: int
     """Segments in the events that the rate limit kept back."""
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Stats":
+        """The counts that _asdict() gave ``fields`` of. Raises ValueError where it gave no such."""
+        values: List[Any] = [fields.get(name) for name in cls._fields]
+        if any(type(value) is not int for value in values):
+            raise ValueError("counts that are no numbers")
+        return cls(*values)
 
 
 class NetnsCount(NamedTuple):

@@ -58,6 +58,7 @@ class Sums:
 
     @property
     def mean_stall_us(self) -> Optional[float]:
+        """µs that an event had waited on average; None where that is known of none."""
         return self.stall_us / self.stalls if self.stalls else None
 
     def merge(self, other: "Sums") -> None:

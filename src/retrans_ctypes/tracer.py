@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
 
 from . import _library
+from .aio import others, readable
 from .capabilities import ATTACH, BUFFERS
 from .counts import COUNT_BY, PREFIX4, PREFIX6, Counts, counts
 from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
@@ -154,7 +155,10 @@ class Tracer:
                 self.close()
 
     def __iter__(self) -> Iterator[Event]:
-        """Events as they happen, until stop() or close(). What one loop leaves, the next one gets."""
+        """Events as they happen, until stop() or close(). What one loop leaves, the next one gets.
+
+        Raises ClosedError where it was closed before the loop.
+        """
         self._open_native()
         while True:
             yield from self._batch
@@ -168,11 +172,33 @@ class Tracer:
             return event
         raise StopIteration
 
+    def __aiter__(self) -> "Tracer":
+        """As a loop without ``async``, but it waits in the running asyncio loop.
+
+        Other tasks go on meanwhile, and after each batch; a task that is cancelled loses no event.
+        """
+        self._open_native()
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            for event in self._batch:
+                return event
+            events = self._take()
+            self._batch = iter(events)
+            if events:
+                await others()
+            elif self.ended:
+                raise StopAsyncIteration
+            else:
+                await readable(self._fd, _SLICE)
+
     def poll(self, timeout: Optional[float] = None) -> List[Event]:
         """Wait for events and return those at hand, oldest first.
 
         ``timeout`` in seconds: 0 does not wait, None waits until there is an event. The list is
-        empty when time is up, and, with nothing left to fetch, after stop() or close().
+        empty when time is up, and, with nothing left to fetch, after stop() or close(). Raises UsageError
+        for NaN, and ClosedError where it was closed before the call.
         """
         return self._poll(self._take, timeout)
 
@@ -180,12 +206,13 @@ class Tracer:
         """As poll(), for those who unpack events themselves: up to ``size`` of them in one buffer.
 
         It is what Event.read(), NdjsonWriter and numpy.frombuffer() take, and valid only until the next
-        call of any method that fetches events; empty where poll()'s list is.
+        call of any method that fetches events; empty where poll()'s list is. Raises as poll() does, and
+        UsageError for a ``size`` below 1.
         """
         return self._poll(lambda: self._take_packed(size), timeout)
 
     def batches(self, size: int = 8192) -> Iterator[memoryview]:
-        """Batches of packed events as they happen, until stop() or close(); see poll_batch()."""
+        """Batches of up to ``size`` packed events, until stop() or close(); see poll_batch(). Raises as that."""
         self._open_native()
         while True:
             batch = self._fetch(lambda: self._take_packed(size))
@@ -257,7 +284,7 @@ class Tracer:
 
         What ``callback`` returns is ignored. What it raises ends the loop and is raised here. Other
         threads may only stop() or close() meanwhile; stats(), set_filter() and the like wait until the
-        end there, and work in ``callback``.
+        end there, and work in ``callback``. Raises ClosedError, and RetransError inside its own callback.
         """
         with self._lock:
             native = self._open_native()

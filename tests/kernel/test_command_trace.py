@@ -68,15 +68,36 @@ def test_default_columns(lab: Lab, nothing_left_behind: None) -> None:
             six = child.wait_line("[" + DEAD6 + "]:4006")
         out = ended(child)
     four = next(line for line in out if DEAD4 + ":4005" in line)
-    titles = ["TIME", "PID", "COMM", "LADDR:LPORT", "T>", "RADDR:RPORT", "STATE", "REASON", "STALL(ms)", "USER",
+    titles = ["TIME", "PID", "COMM", "LADDR:LPORT", "T>", "RADDR:RPORT", "STATE", "REASON", "STALL_MS", "USER",
               "NETNS", "WORKLOAD"]
     assert out[1].split() == titles
     for line in (four, six):
         cells = line.split()
         assert cells[-6:-4] == ["SYN_SENT", "syn"] and cells[-3] == "root"
         assert 900 < float(cells[-4]) < 2000, "milliseconds since the SYN"
+        assert re.match(r"\d\d:\d\d:\d\d\.\d{3}$", cells[0])
     starts = [out[1].index(title) for title in titles]
     assert all(four[start - 1] == " " != four[start] for start in starts[1:]), four
+
+
+WITH_FILES = 'mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf && exec "$@"'
+
+
+def test_names_of_hosts(lab: Lab, nothing_left_behind: None, tmp_path: Any) -> None:
+    """The resolver has a file here and no name server; a hostile name is shown escaped."""
+    (tmp_path / "nsswitch.conf").write_text("hosts: files\n")
+    (tmp_path / "hosts").write_text("{} db.example\n{} \x1b[31mred\n".format(DEAD4, DEAD6))
+    private = ["unshare", "--mount", "--propagation", "private", "sh", "-c", WITH_FILES, str(tmp_path)]
+    with commands.Child(private + commands.module("--resolve", "--utc", "-o", "time,laddr,raddr")) as child:
+        child.wait_tracing()
+        with connecting(lab.client, V4.dead, 4007) as (first,), connecting(lab.client, V6.dead, 4008):
+            port = first.getsockname()[1]
+            four = child.wait_line("db.example:4007")
+            six = child.wait_line("\\x1b[31mred:4008")
+        ended(child)
+    assert re.match(r"\d\d:\d\d:\d\d\.\d{3}Z$", four.split()[0])
+    assert "{}:{}".format(V4.client, port) in four, "an address without a name stays"
+    assert V6.client in six
 
 
 @pytest.mark.parametrize("option, shown", [("-4", {"4"}), ("-6", {"6"})])

@@ -2,6 +2,7 @@
 import copy
 import errno
 import pickle
+import random
 import re
 import socket
 
@@ -153,3 +154,69 @@ def test_known_bits_are_those_of_the_header(header: str) -> None:
 def test_size_is_that_of_the_header(header: str) -> None:
     size = re.search(r"#define TCPRETRANS_EVENT_SIZE (\d+)", header)
     assert size and Event.LAYOUT.size == int(size.group(1))
+
+
+def test_from_dict_is_the_inverse_of_to_dict() -> None:
+    """For each bit of `known`, known and not; what is not known is zero then."""
+    for bit in range(14):
+        for known in (1 << bit, ~(1 << bit) & (1 << 14) - 1):
+            made = event(known=known, **dict.fromkeys(("segs", "len", "err", "owner_pid"), 3))
+            again = Event.from_dict(made.to_dict())
+            assert (again.to_dict(), again.known) == (made.to_dict(), known)
+    values = {field.name: 1 + place for place, field in enumerate(Event.FIELDS)
+              if field.code in ("Q", "I", "i", "H") and field.name != "known"}
+    full = event(known=(1 << 14) - 1, ca_name=b"cubic", owner_comm=b"a b", saddr=bytes(range(16)), family=6, reason=2,
+                 state=12, kind=1, owner_how=7, daddr=b"\xfe\x80" + bytes(14), **values)
+    assert Event.from_dict(full.to_dict()) == full
+    assert Event.from_dict(dict(full.to_dict(), type="event", time="", later=[1])) == full
+
+
+@pytest.mark.parametrize("name", ["kind", "state"])
+def test_from_dict_takes_every_number_of_a_name(name: str) -> None:
+    for number in range(256):
+        made = event(known=0, **{name: number})
+        assert Event.from_dict(made.to_dict()) == made
+
+
+@pytest.mark.parametrize("raw, packed", [
+    (b"\xff", None), (b"a\xffb", None), ("\u00e9\u20ac".encode(), None), (b"\xc3", None), (b"\xe2\x82\xe2\x82\xac", None),
+    (b"\\x41", None), (b"\\xc3\\xa9", b"\\xc3\xa9"), (b"\\xff", b"\xff"), (b"\\xc3\\xa9\xff\xfe\xfd\xff", b"\\xc3\xa9\xff\xfe\xfd\xff"),
+    (b"\xa9\xa9" * 8, None), (b"\n\x1b[2J\"'<b>", None),
+])
+def test_from_dict_finds_the_bytes_of_a_text(raw: bytes, packed: bytes) -> None:
+    """Those that show the same, where four letters and one byte do."""
+    made = event(known=1 << 9, owner_comm=raw)
+    again = Event.from_dict(made.to_dict())
+    assert again.owner_comm == made.owner_comm
+    assert again == event(known=1 << 9, owner_comm=packed or raw)
+
+
+def test_from_dict_of_random_texts() -> None:
+    chance = random.Random(5)
+    parts = [b"\xff", b"\\xff", b"\xc3", b"\\xc3", b"\xa9", b"\\xa9", "\u00e9".encode(), b"\\", b"x", b"\\x", b"c3"]
+    for _ in range(20000):
+        made = event(known=1 << 9, owner_comm=b"".join(chance.choice(parts) for _ in range(9))[:chance.randrange(17)])
+        assert Event.from_dict(made.to_dict()).owner_comm == made.owner_comm
+
+
+WRONG = [
+    ("sport", 65536), ("sport", -1), ("sport", "80"), ("sport", None), ("sport", 1.0), ("saddr", "10.0.0"),
+    ("saddr", "::1"), ("saddr", None), ("saddr", 5), ("saddr", "10.0.0.1\0"), ("family", 6), ("kind", "x"), ("kind", None),
+    ("state", []), ("reason", "x"), ("reason", {}), ("owner_comm", "x" * 17), ("owner_comm", "a\0b"), ("owner_comm", "\ud800"),
+    ("owner_comm", 7), ("seq", None), ("err", 1 << 31), ("ts_ns", None), ("ts_ns", 1 << 64), ("segs", [1]),
+]
+
+
+@pytest.mark.parametrize("name, value", WRONG)
+def test_from_dict_refuses_what_cannot_be(name: str, value: object) -> None:
+    with pytest.raises(ValueError) as caught:
+        Event.from_dict(dict(event().to_dict(), **{name: value}))
+    assert name in str(caught.value) or "addresses" in str(caught.value) or name == "seq"
+
+
+@pytest.mark.parametrize("name", [field.name for field in Event.FIELDS if field.public])
+def test_from_dict_misses_every_field(name: str) -> None:
+    fields = event().to_dict()
+    del fields[name]
+    with pytest.raises(ValueError, match="no '%s'" % name):
+        Event.from_dict(fields)

@@ -74,3 +74,20 @@ def test_who_gets_colours(
     if painted:
         assert lines[1].startswith(HEADING) and all(REASON in line for line in lines[2:])
         assert not any("\x1b" in line for line in unpainted(lines)), "cursor codes"
+
+
+@pytest.mark.parametrize("width", [0, 40, 80])
+def test_sentences_are_folded_between_words(width: int) -> None:
+    """And a path in them can still be copied."""
+    path = "/a/rather/long/folder/for/one/terminal/lib.so"
+    with terminal(width) as screen:
+        done = subprocess.run([sys.executable, "-m", "retrans_ctypes", "--duration", "0.1"], timeout=30,
+                              env=dict(os.environ, RETRANS_CTYPES_LIBRARY=path), stderr=screen.writer)
+        lines = screen.lines()
+    assert done.returncode == 5
+    sentence = "retrans_ctypes: %s is not there" % path
+    if width:
+        assert all(len(line) <= width or line.strip() == path for line in lines) and len(lines) > 1
+        assert " ".join(map(str.strip, lines)).startswith(sentence)
+    else:
+        assert len(lines) == 1 and lines[0].startswith(sentence)

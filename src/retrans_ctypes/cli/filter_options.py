@@ -2,13 +2,16 @@
 
 import argparse
 from shlex import quote
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Type, TypeVar
 
 from ..errors import FilterError
+from ..filter_match import RecordedFilter
 from ..filters import Filter
 
 MOST = 16 << 20  # letters of a file with addresses
 _NOT = "not_"
+
+F = TypeVar("F", bound=Filter)
 
 
 class _Option(NamedTuple):
@@ -56,7 +59,17 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_filter(options: argparse.Namespace) -> Filter:
     """The filter that the options ask for. Raises FilterError."""
-    return Filter(family=options.family, never=_conditions(options, _NOT), **_arguments(options, ""))
+    return _made(options, Filter)
+
+
+def recorded_filter(options: argparse.Namespace) -> RecordedFilter:
+    """The same for what was recorded, where this host's names do not count. Raises FilterError."""
+    return _made(options, RecordedFilter)
+
+
+def _made(options: argparse.Namespace, kind: Type[F]) -> F:
+    never = kind(**_arguments(options, _NOT))
+    return kind(family=options.family, never=never, **_arguments(options, ""))
 
 
 def typed_filter(options: argparse.Namespace) -> Optional[str]:
@@ -67,10 +80,6 @@ def typed_filter(options: argparse.Namespace) -> Optional[str]:
             for given in getattr(options, prefix + option.argument) or ():
                 words.append("--%s%s %s" % (prefix.replace("_", "-"), option.flag, quote(given)))
     return " ".join(words) or None
-
-
-def _conditions(options: argparse.Namespace, prefix: str) -> Filter:
-    return Filter(**_arguments(options, prefix))
 
 
 def _arguments(options: argparse.Namespace, prefix: str) -> Dict[str, Any]:

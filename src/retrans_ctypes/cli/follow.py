@@ -1,6 +1,8 @@
 """The way from a tracer to a sink, shared by the commands."""
 
+import os
 import sys
+import textwrap
 import time
 from typing import Any, Callable, Dict, Optional, Sequence
 
@@ -17,8 +19,8 @@ _TICK = 0.5  # seconds between looks at the clock and at the output's reader
 
 # Each batch has its price, however small. So after a small one a moment passes before the next look; a
 # ring that fills within it would have given a large one.
-_MOMENT = 0.005
-_SMALL = 256 * Event.LAYOUT.size
+MOMENT = 0.005
+SMALL = 256 * Event.LAYOUT.size
 
 
 def follow(
@@ -44,8 +46,8 @@ def follow(
             sink.flush()
         if output is not None:
             output.check_reader()
-        if 0 < len(batch) < _SMALL:
-            time.sleep(_MOMENT)
+        if 0 < len(batch) < SMALL:
+            time.sleep(MOMENT)
     sink.finish()
 
 
@@ -116,6 +118,14 @@ def tell(text: str) -> None:
     if sys.stderr is None:  # closed by whoever started us; print() would take stdout instead
         return
     try:
-        print(printable(text), file=sys.stderr, flush=True)
+        print(_folded(printable(text)), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
+
+
+def _folded(text: str) -> str:
+    """Between words where a terminal would break them; elsewhere it stays one line."""
+    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    if len(text) <= width or width < 2:
+        return text
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)

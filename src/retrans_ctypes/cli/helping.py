@@ -1,7 +1,6 @@
 """How --help looks: a screen with examples, and --help-all with everything."""
 
 import argparse
-import shutil
 import textwrap
 from typing import Dict, List, Sequence, Tuple
 
@@ -16,6 +15,8 @@ Examples = Sequence[Tuple[str, str]]
 
 def help_width() -> int:
     """Columns to use; COLUMNS in the environment counts, as it does for argparse."""
+    import shutil  # takes milliseconds, and only help needs it
+
     return max(_NARROWEST, min(shutil.get_terminal_size().columns, _WIDEST))
 
 

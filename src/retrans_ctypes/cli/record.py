@@ -16,13 +16,21 @@ from ..workload import Lookups
 from .filter_options import typed_filter
 from .follow import account_for, end, follow, storms, tell
 from .live import add_live_options, tracing
-from .options import Parser
+from .options import Parser, add_verbose
 from .recording_files import STDOUT, Files, add_file_options
+
+
+# A disk that is asked to keep something may take a good part of a second, and events wait in the buffer.
+_BUFFER = 16 << 20
+_EACH_CPU = 2 << 20  # the library's default
+_SHARE = 512  # of the memory: no more than one part
 
 
 def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     files = Files(options)
+    options.ring_size = options.ring_size or buffer_bytes(
+        os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     with Lookups() as lookups, tracing(options) as tracer:
         session, status = this_session(tracer.capabilities, typed_filter(options)), Status(tracer)
 
@@ -44,13 +52,19 @@ def main(arguments: List[str]) -> int:
     return 0
 
 
+def buffer_bytes(cpus: int, memory: int) -> int:
+    """Size of the kernel's buffer; 0, the library's default, where that is larger or memory is short."""
+    return _BUFFER if cpus * _EACH_CPU < _BUFFER <= memory // _SHARE else 0
+
+
 def result(sink: RecordingSink, files: Files) -> List[str]:
     """The last lines: what is where."""
     where = "%s in %s" % (_events(sink.events), sink.writer.path)
     if files.begun > 1:
         where = "%s in %d files, the last of them %s" % (_events(sink.events), files.begun, sink.writer.path)
     if files.removed:
-        where += "; %d older files were removed (--keep)" % files.removed
+        where += "; %d older file%s removed (--keep)" % (
+            files.removed, " was" if files.removed == 1 else "s were")
     lines = [where]
     if sink.full:
         lines.append("recording ended because %s has the size that --max-size gives it%s; with --rotate it goes on in"
@@ -115,9 +129,17 @@ def _size(number: float) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = Parser("record", "Record every retransmit of this host in a file, for 'replay', 'report' and SQL.\n"
-                              "What was recorded a second before outlives a crash of the recorder.")
+    result = Parser(
+        "record", "Records every TCP retransmission of this host in a file, to be looked at later.",
+        examples=[
+            ("", "into retrans.db"),
+            ("-o web.db --rport 443", "only to port 443"),
+            ("--max-size 500M", "ends at that size"),
+            ("--rotate 1h --keep 7d", "a file each hour"),
+            ("-o - | gzip > r.ndjson.gz", "JSON lines"),
+        ],
+        short=["--output", "--format", "--max-size", "--rotate", "--keep", "--duration", "--port", "--raddr"])
     add_file_options(result)
-    result.add_argument("-v", "--verbose", action="store_true", help="tell how it is attached")
+    add_verbose(result)
     add_live_options(result)
     return result

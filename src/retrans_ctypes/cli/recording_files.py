@@ -17,7 +17,7 @@ from ..workload import Workload
 from .options import above, age, file_size
 
 STDOUT = "-"
-_LINES = (".ndjson", ".jsonl")  # what a file of that format is called
+LINES = (".ndjson", ".jsonl")  # what a file of that format is called
 _BY_SIZE = 0.0  # an age that --rotate is not given
 _LEAST = 256 << 10  # bytes: an empty database has some of them, and its WAL
 
@@ -64,18 +64,15 @@ class Files:
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """To be read by Files."""
     parser.add_argument("-o", "--output", metavar="FILE",
-                        help="where to (retrans.db); one that is there gets another session; '-' is NDJSON to"
-                             " standard output")
+                        help="where to (retrans.db), behind what it has; -: stdout")
     parser.add_argument("--format", choices=["db", "ndjson"],
-                        help="SQLite database or JSON lines; by default what FILE's name says: .ndjson, .jsonl or else"
-                             " a database")
+                        help="SQLite, or JSON lines (as .ndjson, .jsonl are)")
     parser.add_argument("--max-size", type=file_size(_LEAST), metavar="SIZE",
-                        help="end once the file has that size, such as 100M; or with --rotate, begin the next")
+                        help="end at that size, such as 100M; see --rotate")
     parser.add_argument("--rotate", nargs="?", const=_BY_SIZE, type=age, metavar="AGE",
-                        help="when the file has --max-size, or that age (1h), go on in the next; the moment is put"
-                             " into its name")
+                        help="begin the next file at --max-size, or that age (1h)")
     parser.add_argument("--keep", type=_keep, metavar="N|AGE",
-                        help="of the files of --rotate keep the newest N, or those no older than AGE (7d)")
+                        help="of --rotate's files the newest N, or no older ones (7d)")
 
 
 def _database() -> Callable[..., Writer]:
@@ -92,7 +89,7 @@ def _is_lines(options: argparse.Namespace) -> bool:
     if options.format is not None:
         return bool(options.format == "ndjson")
     path = options.output or ""
-    return bool(path == STDOUT or path.endswith(_LINES))
+    return bool(path == STDOUT or path.endswith(LINES))
 
 
 def _keep(text: str) -> Optional[Keep]:

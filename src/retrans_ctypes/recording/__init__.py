@@ -3,6 +3,7 @@
 A recording is an SQLite database or NDJSON; docs/recording.md has both.
 """
 
+from .reading import Recording, open_recording
 from .session import Run, Session
 
-__all__ = ["Run", "Session"]
+__all__ = ["Recording", "Run", "Session", "open_recording"]

@@ -18,7 +18,7 @@ from ..records import Buffer
 from ..workload import Workload
 from . import schema
 from .place import open_locked, real_path, refuse_strangers
-from .rows import Rows
+from .rows import Lookup, Rows
 from .session import Session
 from .writer import Writer, now_ns
 
@@ -33,12 +33,12 @@ _ADD_EVENT = schema.Table("event", schema.EVENT.columns[1:]).insert()
 class DatabaseWriter(Writer):
     """Appends ``session`` to the database ``path``, which is made where there is none.
 
-    ``lookup``: names of an event. ``most``: about the size in bytes that it will have at most.
+    ``lookup``: names of an event; None where each write() brings them. ``most``: about the size in bytes that it will have at most.
     Raises RecordingError and OutputError, as all its methods do.
     """
 
     def __init__(
-        self, path: str, session: Session, lookup: Callable[[Event], Workload], most: Optional[int] = None,
+        self, path: str, session: Session, lookup: Optional[Lookup], most: Optional[int] = None,
     ) -> None:
         self.path = path
         self._real = real_path(path)
@@ -55,10 +55,10 @@ class DatabaseWriter(Writer):
             self.close()
             raise
 
-    def write(self, batch: Buffer, offset_ns: int) -> None:
+    def write(self, batch: Buffer, offset_ns: int, same: Optional[Workload] = None) -> None:
         with self._told():
             database = self._writing()
-            rows = self._rows.of(batch, offset_ns)
+            rows = self._rows.of(batch, offset_ns, same)
             database.executemany(_ADD_EVENT, rows)
         self.events += len(rows)
         self._pending += len(rows)
@@ -72,9 +72,11 @@ class DatabaseWriter(Writer):
             self._keep(stats=stats, ledger=ledger)
             self._commit()
 
-    def end(self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]]) -> None:
+    def end(
+        self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]], ended_ns: Optional[int] = None,
+    ) -> None:
         with self._told():
-            self._keep(ended_ns=now_ns(), stats=stats, ledger=ledger)
+            self._keep(ended_ns=now_ns() if ended_ns is None else ended_ns, stats=stats, ledger=ledger)
             self._commit()
         self.close()
 
@@ -140,7 +142,9 @@ class DatabaseWriter(Writer):
                 raise self._damaged("its table '%s' is missing or another" % table.name)
 
     def _begin(self, session: Session) -> int:
-        row = dict(session._asdict(), id=None, missing=json.dumps(session.missing), started_ns=now_ns())
+        row = dict(session._asdict(), id=None, missing=json.dumps(session.missing))
+        if session.started_ns is None:
+            row["started_ns"] = now_ns()
         cursor = self._writing().execute(_ADD_SESSION, [row[name] for name in schema.SESSION.names])
         number = cursor.lastrowid
         assert number is not None
@@ -162,7 +166,7 @@ class DatabaseWriter(Writer):
     def _keep(self, **values: Any) -> None:
         """Put those that are new into the session's row."""
         for name, value in values.items():
-            if value is None or self._kept.get(name) == value:
+            if value is None or value == {} or self._kept.get(name) == value:
                 continue
             self._kept[name] = value
             text = json.dumps(value) if isinstance(value, dict) else value

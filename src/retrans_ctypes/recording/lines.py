@@ -6,11 +6,12 @@ from typing import Any, Callable, Dict, Optional
 
 from ..errors import RecordingError
 from ..event import Event
-from ..ndjson import NdjsonWriter, encode
+from ..ndjson import NdjsonWriter, encode, replay_writer
 from ..records import Buffer
 from ..workload import Workload
 from . import schema
 from .place import open_locked, real_path
+from .rows import Lookup
 from .session import Session
 from .writer import Writer, now_ns
 
@@ -25,19 +26,19 @@ class LinesWriter(Writer):
     """Writes ``session`` with ``write``, which takes bytes and keeps them at once."""
 
     def __init__(
-        self, path: str, session: Session, lookup: Callable[[Event], Workload], write: Write,
+        self, path: str, session: Session, lookup: Optional[Lookup], write: Write,
     ) -> None:
-        def names(event: Event) -> Dict[str, Any]:
-            return lookup(event).to_dict()
         self.path = path
         self._write = write
         self._bytes = 0
-        self._writer = NdjsonWriter(names)
+        self._writer = replay_writer() if lookup is None else _looking_up(lookup)
         fields = {name: value for name, value in session._asdict().items() if name not in _NOT_YET}
-        self._line(dict(fields, type=schema.SESSION_LINE, started_ns=now_ns()))
+        if session.started_ns is None:
+            fields["started_ns"] = now_ns()
+        self._line(dict(fields, type=schema.SESSION_LINE))
 
-    def write(self, batch: Buffer, offset_ns: int) -> None:
-        for lines in self._writer.lines(batch, offset_ns):
+    def write(self, batch: Buffer, offset_ns: int, same: Optional[Workload] = None) -> None:
+        for lines in self._writer.lines(batch, offset_ns, None if same is None else same.to_dict()):
             self._put(lines)
         self.events += len(batch) // Event.LAYOUT.size
 
@@ -47,8 +48,11 @@ class LinesWriter(Writer):
     def keep(self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]]) -> None:
         pass  # every line is
 
-    def end(self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]]) -> None:
-        self._line({"type": schema.END_LINE, "ended_ns": now_ns(), "stats": stats})
+    def end(
+        self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]], ended_ns: Optional[int] = None,
+    ) -> None:
+        ended_ns = now_ns() if ended_ns is None else ended_ns
+        self._line({"type": schema.END_LINE, "ended_ns": ended_ns, "stats": stats or None})
         if ledger is not None:
             self._line(ledger)
         self.close()
@@ -73,7 +77,7 @@ class FileLinesWriter(LinesWriter):
     """
 
     def __init__(
-        self, path: str, session: Session, lookup: Callable[[Event], Workload],
+        self, path: str, session: Session, lookup: Optional[Lookup],
         writing: Callable[[int, str], Write],
     ) -> None:
         self._descriptor: Optional[int] = open_locked(real_path(path))
@@ -89,6 +93,12 @@ class FileLinesWriter(LinesWriter):
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _looking_up(lookup: Lookup) -> NdjsonWriter:
+    def names(event: Event) -> Dict[str, Any]:
+        return lookup(event).to_dict()
+    return NdjsonWriter(names)
 
 
 def _append(descriptor: int, path: str) -> int:

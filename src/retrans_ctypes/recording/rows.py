@@ -13,6 +13,7 @@ from ..records import Buffer, c_text
 from ..workload import UNKNOWN, Workload
 
 Row = Tuple[Any, ...]
+Lookup = Callable[[Event], Workload]
 
 _WANTED = (
     "ts_ns", "known", "cgroup_id", "stall_us", "saddr", "daddr", "owner_comm", "netns", "uid", "owner_pid", "segs",
@@ -45,20 +46,22 @@ class Rows:
     """
 
     def __init__(
-        self, session: int, lookup: Callable[[Event], Workload], add: Callable[[Workload], int],
+        self, session: int, lookup: Optional[Lookup], add: Callable[[Workload], int],
     ) -> None:
         self._session = session
         self._lookup = lookup
+        self._same: Optional[Workload] = None
         self._add = add
         self._comms = _Comms()
         self._ids: Dict[Any, Optional[int]] = {}
         self._until_ns = 0
         self._added: Dict[Workload, Optional[int]] = {UNKNOWN: None}
 
-    def of(self, batch: Buffer, offset_ns: int) -> List[Row]:
-        """In the order of schema.EVENT's columns, without the id."""
+    def of(self, batch: Buffer, offset_ns: int, same: Optional[Workload] = None) -> List[Row]:
+        """In the order of schema.EVENT's columns, without the id. ``same``: the names of them all."""
+        self._same = same
         now_ns = int(time.monotonic() * 1e9)
-        if now_ns > self._until_ns or len(batch) <= FEW * Event.LAYOUT.size:
+        if now_ns > self._until_ns or same is not None or len(batch) <= FEW * Event.LAYOUT.size:
             self._ids.clear()
             self._until_ns = now_ns + GOOD_FOR_NS
         return list(self._rows(zip(_SOME.iter_unpack(batch), _WHOLE.iter_unpack(batch)), offset_ns))
@@ -84,7 +87,10 @@ class Rows:
                    comms[comm] if known & KNOWN_OWNER else None, packed)
 
     def _names(self, key: Any, packed: bytes) -> Optional[int]:
-        workload = self._lookup(Event(packed))
+        workload = self._same
+        if workload is None:
+            assert self._lookup is not None
+            workload = self._lookup(Event(packed))
         if workload not in self._added:
             if len(self._added) >= _MOST:
                 self._added = {UNKNOWN: None}

@@ -95,8 +95,8 @@ SESSION = Table("session", (
     Column("ended_ns", "INTEGER", "NULL: it still records, or was killed"),
     Column("stats", "TEXT", "JSON object: what the kernel side counted, losses too; about a second old"
                             " while it records"),
-    Column("ledger", "TEXT", "JSON object: the ledger as `--json` has it; about ten seconds old while it"
-                             " records, NULL before"),
+    Column("ledger", "TEXT", "JSON object: the ledger as `--json` has it; while it records about a minute"
+                             " old, older in a storm; NULL before"),
 ))
 
 NAMES = Table("names", (Column("id", _KEY, "What `event.names` refers to"),) + tuple(

@@ -1,6 +1,6 @@
 """What a recording is made of."""
 
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..event import Event
 from ..workload import Enriched, Workload
@@ -49,3 +49,25 @@ class Run(NamedTuple):
     def enriched(self) -> Iterator[Enriched]:
         """Each event with its names."""
         return (Enriched(event, self.workload) for event in Event.read(self.packed))
+
+
+# What is no text.
+_KINDS = {"started_ns": int, "ended_ns": int, "missing": list, "stats": dict, "ledger": dict}
+
+
+def make_session(number: int, values: Mapping[str, Any]) -> Session:
+    """A session of what a file has for its fields; it may hold anything. Raises ValueError."""
+    found: Dict[str, Any] = {name: values.get(name) for name in Session._fields[1:]}
+    for name, value in found.items():
+        if value is not None and type(value) is not _KINDS.get(name, str):
+            raise ValueError("its '%s' cannot be %.60r" % (name, value))
+    found["missing"] = tuple(map(str, found["missing"] or ()))
+    return Session(number=number, **found)
+
+
+def make_workload(values: Sequence[Any]) -> Workload:
+    """As make_session(), for names in the order of Workload's fields."""
+    for field, value in zip(Workload.FIELDS, values):
+        if value is not None and type(value) is not (int if field.json_type == "integer" else str):
+            raise ValueError("its '%s' cannot be %.60r" % (field.name, value))
+    return Workload(values)

@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional
 from .. import __version__
 from ..capabilities import Capabilities
 from ..records import Buffer
+from ..workload import Workload
 from .session import Session
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -19,8 +20,9 @@ class Writer:
     events = 0
     """Written so far, in this session."""
 
-    def write(self, batch: Buffer, offset_ns: int) -> None:
-        """Packed events, and what the wall clock is ahead of CLOCK_MONOTONIC."""
+    def write(self, batch: Buffer, offset_ns: int, same: Optional[Workload] = None) -> None:
+        """Packed events, and what the wall clock is ahead of CLOCK_MONOTONIC. ``same``: names that all of
+        them have, where nobody looks them up."""
         raise NotImplementedError
 
     def size(self) -> int:
@@ -31,8 +33,10 @@ class Writer:
         """From here on, what was written outlives this process. ``ledger`` None: as it was."""
         raise NotImplementedError
 
-    def end(self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]]) -> None:
-        """End the session, and close the file."""
+    def end(
+        self, stats: Dict[str, Any], ledger: Optional[Dict[str, Any]], ended_ns: Optional[int] = None,
+    ) -> None:
+        """End the session, now or ``ended_ns`` after the epoch, and close the file."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -44,9 +48,9 @@ def this_session(able: Capabilities, chosen: Optional[str]) -> Session:
     """A session of this host that begins now. ``chosen``: the filter, as it was typed."""
     about = os.uname()
     return Session(
-        number=0, host=_clean(about.nodename), kernel=_clean("%s %s" % (about.release, about.machine)), boot_id=_boot_id(),
-        version=__version__, attach=able.attach, buffer=able.buffer, missing=able.missing, filter=None if chosen is None else _clean(chosen),
-        started_ns=None, ended_ns=None, stats=None, ledger=None)
+        number=0, host=_clean(about.nodename), kernel=_clean("%s %s" % (about.release, about.machine)),
+        boot_id=_boot_id(), version=__version__, attach=able.attach, buffer=able.buffer, missing=able.missing,
+        filter=None if chosen is None else _clean(chosen), started_ns=None, ended_ns=None, stats=None, ledger=None)
 
 
 def now_ns() -> int:

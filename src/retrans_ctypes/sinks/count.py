@@ -43,9 +43,14 @@ class FlowCounts(Sink):
 class TextFlowCounts(FlowCounts):
     """bcc's columns for -c, and the segments."""
 
+    def __init__(self, output: Output, banner: Optional[str] = BANNER) -> None:
+        super().__init__(output)
+        self._banner = banner
+
     def start(self) -> None:
-        self._output.line(BANNER)
-        self._output.flush()
+        if self._banner:
+            self._output.line(self._banner)
+            self._output.flush()
 
     def finish(self) -> None:
         self._output.line("\n%-25s %-25s %11s %10s" % (

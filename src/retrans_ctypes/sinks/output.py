@@ -68,3 +68,26 @@ class Output:
     def _closed(self) -> None:
         raise OutputClosed(
             "whoever read %s went away, so this ended too" % self._name, errno.EPIPE)
+
+
+class GatheringOutput(Output):
+    """Writes much at once: flush() only gathers, and push() shows."""
+
+    MUCH = 256 * 1024  # bytes
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gathered = bytearray()
+
+    def write(self, data: memoryview) -> None:
+        """Gather bytes; lines that still wait come before."""
+        self.flush()
+        self._gathered += data
+        if len(self._gathered) >= self.MUCH:
+            self.push()
+
+    def push(self) -> None:
+        """Write all out now."""
+        self.flush()
+        gathered, self._gathered = self._gathered, bytearray()
+        super().write(memoryview(gathered))

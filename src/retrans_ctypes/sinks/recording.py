@@ -10,7 +10,8 @@ from ..recording.writer import Writer
 from . import Sink
 
 COMMIT = 0.4  # seconds; less than follow() waits, so that each of its looks commits
-LEDGER = 10.0  # seconds: reading each namespace's counter takes a moment
+LEDGER = 60.0  # seconds: looking for all namespaces and reading their counters takes a tenth of one,
+CALM = 1000  # so it is left to a moment when no more events than that came since the last look
 _PIECE = 1024 * Event.LAYOUT.size  # after which the file's size is looked at
 _STEP_NS = 1000000  # what the clocks' offset differs by is noise, until somebody sets the wall clock
 
@@ -42,7 +43,7 @@ class RecordingSink(Sink):
         self._told = told
         self._clock = WallClock()
         self._offset_ns = self._clock.offset_ns
-        self._before = 0
+        self._before = self._seen = 0
         self._begun = self._committed = self._accounted = time.monotonic()
         self.writer = begin()
         self.full = False
@@ -77,9 +78,10 @@ class RecordingSink(Sink):
             return
         self._committed = now
         ledger: Optional[Dict[str, Any]] = None
-        if now - self._accounted >= LEDGER:
+        if now - self._accounted >= LEDGER and self.events - self._seen <= CALM:
             self._accounted = now
             ledger = self._books.ledger()
+        self._seen = self.events
         self.writer.keep(self._books.stats(), ledger)
         if self._limits.seconds is not None and now - self._begun >= self._limits.seconds:
             self._turn()

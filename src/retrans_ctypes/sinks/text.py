@@ -1,10 +1,10 @@
 """One line an event, in columns."""
 
-from typing import Sequence
+from typing import Any, Optional, Sequence
 
 from ..clock import WallClock
 from ..event import Event
-from ..workload import Lookups, enrich
+from ..workload import enrich
 from . import Sink
 from .colours import HEADING, NONE, Colours
 from .columns import Column
@@ -15,12 +15,13 @@ BANNER = "Tracing retransmits ... Hit Ctrl-C to end"
 
 
 class TextSink(Sink):
-    """Banner, header, then a line for each event."""
+    """Banner, header, then a line for each event. ``lookups``: a Lookups, or its like."""
 
     def __init__(
-        self, output: Output, columns: Sequence[Column], clock: WallClock, lookups: Lookups,
-        colours: Colours = NONE,
+        self, output: Output, columns: Sequence[Column], clock: WallClock, lookups: Any,
+        colours: Colours = NONE, banner: Optional[str] = BANNER,
     ) -> None:
+        self._banner = banner
         self._output = output
         self._columns = columns
         self._clock = clock
@@ -28,7 +29,8 @@ class TextSink(Sink):
         self._colours = colours
 
     def start(self) -> None:
-        self._output.line(BANNER)
+        if self._banner:
+            self._output.line(self._banner)
         self._output.line(self._colours.paint(
             self._row([column.title for column in self._columns]), HEADING))
         self._output.flush()
