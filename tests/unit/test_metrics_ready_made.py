@@ -34,8 +34,8 @@ def dashboard() -> Dict[str, Any]:
 
 def promtool(*arguments: str, cwd: str = READY_MADE, read: str = "") -> Tuple[int, str]:
     assert shutil.which("promtool"), "install prometheus, or run `make -C native test FULL=1`, which does"
-    done = subprocess.run(("promtool",) + arguments, cwd=cwd, input=read, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True)
+    done = subprocess.run(("promtool",) + arguments, cwd=cwd, input=read, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
     return done.returncode, done.stdout
 
 

@@ -6,7 +6,7 @@ import time
 from typing import List, Optional
 
 from ..clock import WallClock
-from ..counts import COUNT_BY, PREFIX4, PREFIX6
+from ..counts import COUNT_BY
 from ..errors import UsageError
 from ..rights import account
 from ..sinks.counts import CountSink, Naming, NdjsonCounts, TextCounts
@@ -18,8 +18,8 @@ from ..workload.numbers import cgroup_paths, commands
 from .filter_options import add_filter_options, chosen_filter
 from .follow import account_for, end, introduce, tell
 from .options import (
-    Parser, above, add_color_option, add_time_options, add_user, add_verbose, add_ways, colours_for, seconds,
-    time_style,
+    Parser, above, add_color_option, add_prefixes, add_time_options, add_user, add_verbose, add_ways, check_prefixes,
+    colours_for, seconds, time_style,
 )
 from .signals import StopSignals
 
@@ -60,11 +60,7 @@ def check(options: argparse.Namespace) -> None:
     """What the parser cannot tell."""
     if options.json and options.top is not None:
         raise UsageError("--top chooses the rows of the table; --json has all rows, so leave it out")
-    if options.by != "prefix" and (options.prefix4, options.prefix6) != (PREFIX4, PREFIX6):
-        raise UsageError("--prefix4 and --prefix6 are for '--by prefix'; leave them out, or count by that")
-    if options.prefix4 > 32 or options.prefix6 > 128:
-        raise UsageError("a prefix has up to 32 bits (--prefix4) or 128 (--prefix6), not %d and %d" % (
-            options.prefix4, options.prefix6))
+    check_prefixes(options)
 
 
 def watch(
@@ -110,10 +106,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--top", type=above(0), metavar="N", help="rows to show (%d)" % _TOP)
     result.add_argument("--rows", type=above(0), metavar="N",
                         help="rows that the kernel keeps apart (65,536)")
-    result.add_argument("--prefix4", type=above(0), default=PREFIX4, metavar="BITS",
-                        help="length of IPv4 prefixes (%d)" % PREFIX4)
-    result.add_argument("--prefix6", type=above(0), default=PREFIX6, metavar="BITS",
-                        help="length of IPv6 prefixes (%d)" % PREFIX6)
+    add_prefixes(result)
     result.add_argument("--interval", type=seconds, metavar="SECONDS",
                         help="show the counts so far that often")
     result.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")

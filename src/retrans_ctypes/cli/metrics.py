@@ -6,8 +6,6 @@ import time
 from typing import Callable, List
 
 from .. import __version__
-from ..counts import PREFIX4, PREFIX6
-from ..errors import UsageError
 from ..extras import need
 from ..grouping import GROUPINGS
 from ..ledger import Ledger
@@ -20,7 +18,7 @@ from ..workload import Lookups
 from .follow import account_for, end, follow, tell
 from .listening import Address, address, listen, listens_at
 from .live import add_live_options, tracing
-from .options import Parser, above, add_verbose
+from .options import Parser, above, add_prefixes, add_verbose, check_prefixes
 from .serving import MetricsServer, Pages
 
 _LISTEN = Address("127.0.0.1", 2112)
@@ -28,7 +26,7 @@ _LISTEN = Address("127.0.0.1", 2112)
 
 def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
-    check(options)
+    check_prefixes(options)
     for module in ("core", "exposition"):  # before --user, who may not be allowed to read them
         need("prometheus_client." + module, "metrics")
     grouping = labels_by(options.by, options.prefix4, options.prefix6)
@@ -66,15 +64,6 @@ def readings_of(tracer: Tracer) -> Callable[[], Readings]:
     return read
 
 
-def check(options: argparse.Namespace) -> None:
-    """What the parser cannot tell."""
-    if options.by != "prefix" and (options.prefix4, options.prefix6) != (PREFIX4, PREFIX6):
-        raise UsageError("--prefix4 and --prefix6 are for '--by prefix'; leave them out, or count by that")
-    if options.prefix4 > 32 or options.prefix6 > 128:
-        raise UsageError("a prefix has up to 32 bits (--prefix4) or 128 (--prefix6), not %d and %d" % (
-            options.prefix4, options.prefix6))
-
-
 def parser() -> argparse.ArgumentParser:
     result = Parser(
         "metrics", "Serve retransmits to Prometheus. docs/metrics.md has the metrics, a dashboard and alerts.",
@@ -90,10 +79,7 @@ def parser() -> argparse.ArgumentParser:
                         help="values of that label, the rest is 'other' (%d)" % SERIES)
     result.add_argument("--namespaces", type=above(-1), default=0, metavar="N",
                         help="so many namespaces have a ledger of their own (0)")
-    result.add_argument("--prefix4", type=above(0), default=PREFIX4, metavar="BITS",
-                        help="length of IPv4 prefixes (%d)" % PREFIX4)
-    result.add_argument("--prefix6", type=above(0), default=PREFIX6, metavar="BITS",
-                        help="length of IPv6 prefixes (%d)" % PREFIX6)
+    add_prefixes(result)
     add_verbose(result)
     add_live_options(result)
     return result

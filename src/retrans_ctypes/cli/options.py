@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
 from ..capabilities import ATTACH, BUFFERS
 from ..clock import ISO, ISO_UTC, LOCAL, UTC
+from ..counts import PREFIX4, PREFIX6
 from ..errors import UsageError
 from ..sinks.colours import WHEN, Colours, chosen_colours
 from ..sinks.output import Output
@@ -169,6 +170,23 @@ def size(text: str) -> int:
         raise argparse.ArgumentTypeError(
             "'%s' is not a size below 4G; write it as 16M or 512K" % text)
     return bytes_
+
+
+def add_prefixes(parser: argparse.ArgumentParser) -> None:
+    """How long the prefixes of '--by prefix' are; check_prefixes() reads them."""
+    parser.add_argument("--prefix4", type=above(0), default=PREFIX4, metavar="BITS",
+                        help="length of IPv4 prefixes (%d)" % PREFIX4)
+    parser.add_argument("--prefix6", type=above(0), default=PREFIX6, metavar="BITS",
+                        help="length of IPv6 prefixes (%d)" % PREFIX6)
+
+
+def check_prefixes(options: argparse.Namespace) -> None:
+    """What the parser cannot tell. ``options`` also has ``by``. Raises UsageError."""
+    if options.by != "prefix" and (options.prefix4, options.prefix6) != (PREFIX4, PREFIX6):
+        raise UsageError("--prefix4 and --prefix6 are for '--by prefix'; leave them out, or count by that")
+    if options.prefix4 > 32 or options.prefix6 > 128:
+        raise UsageError("a prefix has up to 32 bits (--prefix4) or 128 (--prefix6), not %d and %d" % (
+            options.prefix4, options.prefix6))
 
 
 def add_verbose(parser: argparse.ArgumentParser, more: str = "") -> None:
