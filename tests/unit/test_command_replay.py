@@ -252,7 +252,7 @@ def test_progress_is_for_terminals_that_show_nothing_else(tmp_path: Any, monkeyp
             subprocess.run(command + arguments, stdout=subprocess.DEVNULL, stderr=screen.writer, check=True,
                            timeout=20)
             drawn = "\n".join(screen.lines())
-            assert re.search(r"replay \d+ %, [\d,]+ events.* \[#+\.*\]", drawn) and drawn.endswith("\x1b[K" + "\n".join(LAST))
+            assert re.search(r"replay \d+ %, [\d,]+ events.* \[#+\.*\]", drawn) and "\x1b[K" + LAST[0] in drawn
         assert all(len(part) < 60 for part in drawn.replace("\n", "\r").split("\r\x1b[K") if part.startswith("replay"))
     with terminal(60) as screen:
         few = database(tmp_path / "few.db", made(9))
