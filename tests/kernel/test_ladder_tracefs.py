@@ -13,7 +13,7 @@ from lab.counters import Counters
 from lab.kernel import reports_failures
 from lab.link import V4, V6, Lab
 from lab.stage import copy_package, open_folder
-from lab.terminal import terminal
+from lab.terminal import terminal, unpainted
 from lab.traffic import connected, connecting
 from lab.ways import shell
 
@@ -32,7 +32,7 @@ ELSEWHERE = "\n".join([
 # The record has these, and our programs add the owner and the reason of a handshake.
 KNOWN = {"type", "time", "ts_ns", "saddr", "daddr", "sport", "dport", "family", "kind", "state", "err"}
 OPENER = {"owner_pid", "owner_comm", "owner_how"}
-TEXT = re.compile(r"^\d\d:\d\d:\d\d ")
+TEXT = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} ")
 
 
 def tp(*options: str, before: str = HERE) -> List[str]:
@@ -112,7 +112,7 @@ def test_text_fits_and_shows_gaps(lab: Lab, nothing_left_behind: None, width: in
             finally:
                 child.terminate()
             child.communicate(timeout=15)
-        lines = screen.lines()
+        lines = unpainted(screen.lines())
     assert all(len(line) <= width for line in lines)
     (line,) = [line for line in lines if "{}:4372".format(V4.dead) in line and " {} ".format(os.getpid()) in line]
     assert TEXT.match(line) and " syn " in line

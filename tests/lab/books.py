@@ -42,8 +42,11 @@ def row_of(ledger: Any, namespace: Any) -> Any:
     return rows[0] if rows else None
 
 
-def check_row(row: Any, kernel: int, mine: List[Any]) -> None:
-    """The books of one side of a link against what the kernel counted and what was traced there."""
+def check_row(row: Any, kernel: int, mine: List[Any], missed: int = 0) -> None:
+    """The books of one side of a link against what the kernel counted and what was traced there.
+
+    ``missed``: calls of our programs that the kernel skipped. The socket's next event tells what was in
+    them; where none came after, it stays unexplained."""
     if row is None:
         assert kernel == 0 and not mine
         return
@@ -51,4 +54,4 @@ def check_row(row: Any, kernel: int, mine: List[Any]) -> None:
     assert row.uncertainty == 0
     assert row.delivered == segments(mine)
     assert row.kernel == row.accounted + row.unexplained
-    assert abs(row.unexplained) <= 1, row
+    assert abs(row.unexplained) <= (max(1, 0.005 * kernel) if missed else 1), (row, missed)
