@@ -288,7 +288,7 @@ class PackedRecord(Record, bytes):
                 values.append(value)
         except KeyError:
             raise ValueError("it has no '%s'" % name)
-        except (AttributeError, OSError, TypeError, ValueError):
+        except (AttributeError, OSError, OverflowError, TypeError, ValueError):
             raise cls._unfit(name, value)
         if known & unknown:
             raise ValueError("of fields that are known together, some are null")

@@ -289,6 +289,18 @@ def test_into_another_recording(replay: Replay, tmp_path: Any, library: str) -> 
         assert replay(path, "--json", "-v")[1] == expected
 
 
+def test_a_hostile_recording_into_lines(replay: Replay, tmp_path: Any) -> None:
+    """A ledger that is none, and a half character in a name, neither end it nor make lines that are none."""
+    path, source = str(tmp_path / "r.ndjson"), database(tmp_path / "r.db", made(), ledger={"type": "event", "a": 1})
+    for target in (path, str(tmp_path / "copy.db")):
+        assert replay(source, "--into", target)[0] == 0
+    code, _, err = replay(path)
+    assert code == 0 and any("its ledger is damaged" in line for line in err)
+    lines = [event_line(one).replace("www-data", "\\ud800") for one in made()]
+    assert replay(ndjson(tmp_path / "half.ndjson", lines), "--into", str(tmp_path / "half.db"))[0] == 0
+    assert any("\\ud800" in line for line in replay(str(tmp_path / "half.db"), "-o", "user")[1])
+
+
 def test_a_part_into_another_recording(replay: Replay, tmp_path: Any) -> None:
     path, part = ndjson(tmp_path / "r.ndjson", session_lines(made(), filter="-4")), str(tmp_path / "part.db")
     assert replay(path, "--into", part, "--rport", "443", "--since", "22:13:50")[0] == 0

@@ -265,6 +265,10 @@ def whole(path: Any) -> None:
 
 
 BAD = {
+    "damaged .*it has triggers": lambda path: (whole(path), made(
+        path, "CREATE TRIGGER late AFTER INSERT ON event BEGIN DELETE FROM event; END")),
+    "damaged .*'event' is missing or another": lambda path: (whole(path), made(
+        path, "ALTER TABLE event RENAME TO other", "CREATE VIEW event AS SELECT * FROM other")),
     "not a recording": lambda path: path.write_text("my thesis\n" * 50),
     "is a database, but not a recording": lambda path: made(path, "CREATE TABLE thesis (text)"),
     "has schema 2": lambda path: made(path, *schema.statements() + ["PRAGMA user_version = 2"]),

@@ -94,9 +94,12 @@ def test_a_cut_last_line_is_left_out_and_told(tmp_path: Any) -> None:
 WRONG = [
     '{"type":"event"', "[]", "7", "null", '{"type":5}', "{}", "\x00" * 9, "x" * (1 << 20), '{"type":"end"}',
     '{"type":"event","time":"2023-11-14T22:13:20.000001Z"}', event_line(MADE[0]).replace('"sport":1', '"sport":"1"'),
-    event_line(MADE[0]).replace('"time":"', '"time":"x'), event_line(MADE[0]).replace("nginx.service", "\\ud800") + "}",
+    event_line(MADE[0]).replace('"time":"', '"time":"x'), event_line(MADE[0]) + "}",
     event_line(MADE[0]).replace('"nginx.service"', "[1]"), event_line(MADE[0]).replace('"nginx.service"', "5"),
-    '{"type":"session","host":5}', '{"type":"session","missing":{}}', "[" * 100000, '{"type":"event","ts_ns":1e999}']
+    '{"type":"session","host":5}', '{"type":"session","missing":{}}', "[" * 100000, '{"type":"event","ts_ns":1e999}',
+    event_line(MADE[0]).replace('"kind":"skb"', '"kind":1e999'), event_line(MADE[0]).replace('"netns_pid":null', '"netns_pid":1%s' % ("0" * 30)),
+    event_line(MADE[0]).replace('"time":"2023', '"time":"9999'), event_line(MADE[0]).replace('"time":"2023', '"time":"0001'),
+    '{"type":"session","started_ns":9223372036854775808}']
 
 
 @pytest.mark.parametrize("line", WRONG, ids=range(len(WRONG)))
@@ -106,6 +109,14 @@ def test_a_damaged_line_has_a_number(tmp_path: Any, line: str) -> None:
     with pytest.raises(RecordingError, match="^line %d of .* is damaged" % (len(first) + 1)) as caught:
         told(path)
     assert len(str(caught.value)) < 300 + len(path)
+
+
+def test_half_characters_are_escaped(tmp_path: Any) -> None:
+    """JSON can write them, and no output takes them."""
+    lines = [line.replace("nginx.service", "\\ud800") for line in session_lines(MADE, host="\ud801")]
+    with open_recording(ndjson(tmp_path / "r.ndjson", lines)) as recording:
+        assert "\\ud800" in {run.workload.unit for run in recording.runs()}
+        assert recording.sessions[0].host == "\\ud801"
 
 
 @pytest.mark.parametrize("text", [

@@ -59,6 +59,18 @@ def test_default_names(recording: str, tmp_path: Any, monkeypatch: Any) -> None:
     assert sorted(os.listdir(str(tmp_path))) == ["report.json", "report.md", "retrans.db"]
 
 
+def test_it_does_not_take_the_place_of_the_recording(recording: str, tmp_path: Any) -> None:
+    link = tmp_path / "link.md"
+    link.symlink_to(recording)
+    wal = tmp_path / "retrans.db-wal"
+    wal.write_bytes(b"")
+    before = (tmp_path / "retrans.db").read_bytes()
+    for name in (recording, str(link), str(wal)):
+        code, out, err = report(recording, "-o", name, "--format", "md")
+        assert code == 2 and out == [] and len(err) == 1 and "name another file" in err[0], err
+    assert (tmp_path / "retrans.db").read_bytes() == before and wal.read_bytes() == b""
+
+
 def told(recording: str, *options: str) -> Any:
     code, out, err = report(recording, "-o", "-", "--format", "json", *options)
     assert code == 0 and err == [], err

@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import List, Optional, Tuple
 
-from ..errors import RecordingError
+from ..errors import RecordingError, UsageError
 from ..recording import Recording, open_recording
 from ..report import FORMATS, Gathered, facts, render
 from ..report.facts import Facts
@@ -29,6 +29,7 @@ def main(arguments: List[str]) -> int:
     options = parser().parse_args(arguments)
     form = options.format or _format(options.output)
     path = options.output or "report." + form
+    refuse(path, options.file)
     failure: Optional[RecordingError] = None
     with open_recording(options.file) as recording:
         chosen = span(options, recording.sessions)
@@ -50,6 +51,13 @@ def main(arguments: List[str]) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def refuse(path: str, recording: str) -> None:
+    """Raises UsageError where the report would take the place of what it is of."""
+    for own in (recording, recording + "-wal", recording + "-shm"):
+        if path != STDOUT and os.path.isfile(own) and os.path.isfile(path) and os.path.samefile(path, own):
+            raise UsageError("-o names %s, which belongs to the recording: name another file" % path)
 
 
 def gather(gathered: Gathered, recording: Recording, options: argparse.Namespace, chosen: Span) -> None:

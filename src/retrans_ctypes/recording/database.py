@@ -136,9 +136,13 @@ class DatabaseWriter(Writer):
             raise self._damaged("its end is missing")
 
     def _check_tables(self, database: sqlite3.Connection) -> None:
+        # What a trigger does with each event may take for ever, and no signal would end it.
+        if database.execute("SELECT 1 FROM sqlite_master WHERE type = 'trigger'").fetchone():
+            raise self._damaged("it has triggers")
         for table in schema.TABLES:
             found = [row[1] for row in database.execute("PRAGMA table_info(%s)" % table.name)]
-            if found != table.names:
+            real = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table.name,))
+            if found != table.names or not real.fetchone():
                 raise self._damaged("its table '%s' is missing or another" % table.name)
 
     def _begin(self, session: Session) -> int:

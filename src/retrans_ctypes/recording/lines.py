@@ -54,7 +54,7 @@ class LinesWriter(Writer):
         ended_ns = now_ns() if ended_ns is None else ended_ns
         self._line({"type": schema.END_LINE, "ended_ns": ended_ns, "stats": stats or None})
         if ledger is not None:
-            self._line(ledger)
+            self._line(dict(ledger, type=schema.LEDGER_LINE))  # it may come from a file that holds anything
         self.close()
 
     def close(self) -> None:

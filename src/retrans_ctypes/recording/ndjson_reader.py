@@ -11,15 +11,15 @@ from ..errors import RecordingError
 from ..event import Event
 from ..workload import UNKNOWN, Workload
 from .reading import Recording
-from .schema import END_LINE, SESSION_LINE
-from .session import Run, Session, make_session, make_workload
+from .schema import END_LINE, LEDGER_LINE, SESSION_LINE
+from .session import Run, Session, holds, make_session, make_workload
 
 _MOST = 1 << 20  # bytes of a line: more than any has
 _AT_ONCE = 8192  # events of a run
 _MOST_NAMES = 16384  # that are remembered
 
-_EVENT, _LEDGER = "event", "ledger"
-_TYPES = (_EVENT, _LEDGER, SESSION_LINE, END_LINE)
+_EVENT = "event"
+_TYPES = (_EVENT, LEDGER_LINE, SESSION_LINE, END_LINE)
 _START_OF_EVENT = b'{"type":"event",'
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{6})Z\Z")
 _NAMES = [field.name for field in Workload.FIELDS]
@@ -163,7 +163,10 @@ def _micros(fields: Fields) -> int:
     if match is None:
         raise ValueError("its 'time' cannot be %.60r" % (text,))
     parts = [int(part) for part in match.groups()]
-    return calendar.timegm((*parts[:6], 0, 0, 0)) * 1000000 + parts[6]
+    micros = calendar.timegm((*parts[:6], 0, 0, 0)) * 1000000 + parts[6]
+    if not holds(micros * 1000):
+        raise ValueError("its 'time' cannot be %.60r" % (text,))
+    return micros
 
 
 class _Sessions:
@@ -180,7 +183,7 @@ class _Sessions:
             self._begin(fields)
         elif fields["type"] == END_LINE:
             self._change(ended_ns=fields.get("ended_ns"), stats=fields.get("stats"))
-        elif fields["type"] == _LEDGER:
+        elif fields["type"] == LEDGER_LINE:
             if not self.running:
                 self._begin({})
             self._change(ledger=fields)

@@ -33,6 +33,10 @@ END_LINE = "end"
 """``type`` of the NDJSON line that ends its events: ``ended_ns`` and ``stats``. The ledger's line follows."""
 
 
+LEDGER_LINE = "ledger"
+"""``type`` of the NDJSON line that has the ledger, as ``trace --json`` ends with it."""
+
+
 class Header(NamedTuple):
     """What matters of a database's first 100 bytes (https://www.sqlite.org/fileformat.html)."""
 

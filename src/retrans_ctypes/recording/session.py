@@ -57,17 +57,26 @@ _KINDS = {"started_ns": int, "ended_ns": int, "missing": list, "stats": dict, "l
 
 def make_session(number: int, values: Mapping[str, Any]) -> Session:
     """A session of what a file has for its fields; it may hold anything. Raises ValueError."""
-    found: Dict[str, Any] = {name: values.get(name) for name in Session._fields[1:]}
-    for name, value in found.items():
-        if value is not None and type(value) is not _KINDS.get(name, str):
-            raise ValueError("its '%s' cannot be %.60r" % (name, value))
+    found = {name: _value(name, _KINDS.get(name, str), values.get(name)) for name in Session._fields[1:]}
     found["missing"] = tuple(map(str, found["missing"] or ()))
     return Session(number=number, **found)
 
 
 def make_workload(values: Sequence[Any]) -> Workload:
     """As make_session(), for names in the order of Workload's fields."""
-    for field, value in zip(Workload.FIELDS, values):
-        if value is not None and type(value) is not (int if field.json_type == "integer" else str):
-            raise ValueError("its '%s' cannot be %.60r" % (field.name, value))
-    return Workload(values)
+    return Workload(_value(field.name, int if field.json_type == "integer" else str, value)
+                    for field, value in zip(Workload.FIELDS, values))
+
+
+def holds(number: int) -> bool:
+    """Whether a recording can hold it: SQLite's integers have 64 bits."""
+    return -1 << 63 <= number < 1 << 63
+
+
+def _value(name: str, kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if type(value) is not kind or kind is int and not holds(value):
+        raise ValueError("its '%s' cannot be %.60r" % (name, value))
+    # JSON can write halves of characters, which no output takes.
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if kind is str else value
