@@ -289,6 +289,18 @@ def test_into_another_recording(replay: Replay, tmp_path: Any, library: str) -> 
         assert replay(path, "--json", "-v")[1] == expected
 
 
+def test_as_metrics(replay: Replay, tmp_path: Any) -> None:
+    """What `metrics` counts of the same events; the names in the recording are hostile."""
+    recorded = made()
+    path = database(tmp_path / "r.db", recorded)
+    code, text, err = replay(path, "--metrics")
+    assert code == 0, err
+    counted = re.findall(r'^retrans_segments_total{.*prefix="192\.0\.2\.0/24".*} (.*)$', "\n".join(text), re.M)
+    assert sum(map(float, counted)) == sum(one.event.segs or 0 for one in recorded if not one.event.failed) > 0
+    code, _, err = replay(path, "--metrics", "--json")
+    assert code == 2 and "--metrics" in err[-1]
+
+
 def test_a_hostile_recording_into_lines(replay: Replay, tmp_path: Any) -> None:
     """A ledger that is none, and a half character in a name, neither end it nor make lines that are none."""
     path, source = str(tmp_path / "r.ndjson"), database(tmp_path / "r.db", made(), ledger={"type": "event", "a": 1})

@@ -16,6 +16,8 @@ from ..sinks.columns import Column, describe
 from ..sinks.count import NdjsonFlowCounts, TextFlowCounts
 from ..sinks.ndjson import RecordedNdjsonSink
 from ..sinks.output import GatheringOutput
+from ..sinks.prometheus import PrometheusSink
+from ..sinks.prometheus.tally import Tally, labels_by
 from ..sinks.text import TextSink
 from ..workload import UNKNOWN, Workload
 from .filter_options import add_filter_options, recorded_filter, typed_filter
@@ -42,6 +44,8 @@ def main(arguments: List[str]) -> int:
         raise UsageError("there is nothing to replay: name a recording, such as retrans.db")
     if options.into and (options.json or options.count or options.compat or options.columns is not None):
         raise UsageError("--into writes a recording and shows nothing: leave --json, -c, -o and --compat out")
+    if options.metrics and (options.into or options.json or options.count or options.compat or options.columns is not None):
+        raise UsageError("--metrics writes metrics only: leave --into, --json, -c, -o and --compat out")
     output, clock, names = GatheringOutput(), make_clock(options, offset_ns=0), RecordedNames()
     sink = make_sink(options, output, shown_columns(options, terminal_width()), clock, names)
     chosen = recorded_filter(options)
@@ -229,6 +233,8 @@ def make_sink(
         copy = CopySink(options.into, clock, names, typed_filter(options))
         copy.refuse(options.files)
         return copy
+    if options.metrics:
+        return PrometheusSink(Tally(labels_by("prefix"), names), output)
     if options.count:
         return NdjsonFlowCounts(output) if options.json else TextFlowCounts(output, banner=None)
     if options.json:
@@ -261,6 +267,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--speed", type=speed, metavar="N",
                         help="N times as fast as it happened, not as fast as can be")
     result.add_argument("--into", metavar="FILE", help="into another recording, instead of showing them")
+    result.add_argument("--metrics", action="store_true",
+                        help="what 'metrics' would have counted, by remote prefix, as text for Prometheus")
     add_show_options(result)
     add_filter_options(result)
     return result
