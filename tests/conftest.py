@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab import rights, summary  # noqa: E402  (needs the path above)
+from lab import rights, summary, tried  # noqa: E402  (needs the path above)
 from lab.link import Lab  # noqa: E402
 
 
@@ -20,6 +20,9 @@ def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "full: long; runs only with RETRANS_TEST_FULL=1 (make test FULL=1)")
     config.addinivalue_line("markers", "truth: compares with ground truth, and prints how it agrees; "
                                        "RETRANS_TEST_TRUTH=1 (make truth) takes many more events")
+    config.addinivalue_line("markers", "reliability: tries to break it, and counts how often; "
+                                       "RETRANS_TEST_RELIABILITY=1 (make reliability) tries more often")
+    config.addinivalue_line("markers", "fuzz: random input, for RETRANS_TEST_FUZZ_SECONDS each (make fuzz)")
     if importlib.util.find_spec("retrans_ctypes") is None:
         raise pytest.UsageError("Python does not find retrans_ctypes: PYTHONPATH must name the src "
                                 "folder; `make -C native test` sets this and all else up.")
@@ -43,8 +46,16 @@ def pytest_report_header() -> str:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for line in summary.said:
         terminalreporter.write_line(line)
+    for section, what, times, result in tried.rows():
+        terminalreporter.write_line("tried: {}: {} | {:,} | {}".format(section, what, times, result))
     for line in summary.warned:
         terminalreporter.write_sep("!", line, red=True, bold=True)
+
+
+def pytest_sessionfinish() -> None:
+    path = os.environ.get("RETRANS_TRIED")
+    if path and tried.rows():
+        tried.save(path)
 
 
 @pytest.fixture(scope="session")

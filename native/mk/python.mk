@@ -16,9 +16,11 @@ run: all
 # A test marked `truth` compares with ground truth; here it does so at length.
 truth: TRUTH_ONLY := RETRANS_TEST_TRUTH=1
 truth: override ARGS += -m truth
-test truth: all check $(ORACLE) $(GUARD) $(VENV)/.ready
-	@cd .. && $(PACKAGE_ENV) RETRANS_TEST_ORACLE='$(CURDIR)/$(ORACLE)' $(TRUTH_ONLY) $(if $(FULL),RETRANS_TEST_FULL=1) \
-		exec '$(CURDIR)/$(VENV)/bin/python' -m pytest $(ARGS)
+NEEDED_BY_TESTS = all check $(ORACLE) $(GUARD) $(VENV)/.ready
+RUN_TESTS = cd .. && $(PACKAGE_ENV) RETRANS_TEST_ORACLE='$(CURDIR)/$(ORACLE)' $(TRUTH_ONLY) \
+	$(if $(FULL),RETRANS_TEST_FULL=1) exec '$(CURDIR)/$(VENV)/bin/python' -m pytest $(ARGS)
+test truth: $(NEEDED_BY_TESTS)
+	@$(RUN_TESTS)
 
 # One file each, made anew only when something in it changed.
 PACKED := $(wildcard $(addprefix ../,pyproject.toml hatch_build.py README.md LICENSE)) \

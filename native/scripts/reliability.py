@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Put what the tests have tried into docs/reliability.md, between its two markers.
+
+    reliability.py TRIED.json PAGE.md
+
+TRIED.json is what the test run counted: a list of section, what, times, result.
+"""
+import json
+import os
+import sys
+from typing import List
+
+BEGIN, END = "<!-- tried: begin -->\n", "<!-- tried: end -->\n"
+HEAD = ["fault or bad input", "times tried", "result"]
+
+
+def table(rows: List[List[str]]) -> List[str]:
+    widths = [max(len(row[column]) for row in [HEAD] + rows) for column in range(len(HEAD))]
+    lines = ["| {:<{}} | {:>{}} | {:<{}} |".format(row[0], widths[0], row[1], widths[1], row[2], widths[2])
+             for row in [HEAD] + rows]
+    rule = "| {} | {}: | {} |".format("-" * widths[0], "-" * (widths[1] - 1), "-" * widths[2])
+    return [lines[0], rule] + lines[1:]
+
+
+def page(tried: List[List[object]]) -> str:
+    lines = ["Linux {} {}.".format(os.uname().release, os.uname().machine), ""]
+    for section in dict.fromkeys(str(row[0]) for row in tried):
+        lines += ["### " + section[0].upper() + section[1:], ""]
+        lines += table([[str(what), "{:,}".format(times), str(result)]
+                        for of, what, times, result in tried if of == section])
+        lines += [""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    tried, target = sys.argv[1:]
+    with open(tried) as file:
+        told = page(json.load(file))
+    with open(target) as file:
+        before, rest = file.read().split(BEGIN)
+    with open(target, "w") as file:
+        file.write(before + BEGIN + "\n" + told + "\n" + END + rest.split(END)[1])
+
+
+if __name__ == "__main__":
+    main()
