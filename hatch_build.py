@@ -50,6 +50,9 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         # In the package, so that the texts stay with the library wherever the folder is copied.
         include[self.native("build", "licenses")] = PACKAGE + "/licenses"
         include[os.path.join(self.root, "LICENSE")] = PACKAGE + "/licenses/LICENSE"
+        self.make("sbom", "PORTABLE=" + target)
+        include[os.path.join(os.path.dirname(library), "sbom", PACKAGE + ".cdx.json")] = (
+            "{}-{}.dist-info/sboms/{}.cdx.json".format(PACKAGE, self.metadata.version, PACKAGE))  # as in PEP 770
         self.make("manual", "MANUAL_PYTHON=" + sys.executable)
         for name, place in MANUAL.items():
             build_data["shared_data"][self.native("build", "manual", name)] = place
