@@ -19,6 +19,7 @@ install: $(LIBRARY_SO) $(LIBRARY_A) $(SBOM) $(MANUAL_PACKED)
 	$(Q)sed -e 's|@prefix@|$(PREFIX)|; s|@libdir@|$(LIBDIR)|; s|@includedir@|$(INCLUDEDIR)|' \
 		-e 's|@version@|$(VERSION)|; s|@requires@|$(if $(LIBBPF_IS_SYSTEM),libbpf)|' \
 		libtcpretrans.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libtcpretrans.pc
+	$(Q)chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/libtcpretrans.pc
 	$(Q)$(INSTALL) -m 644 ../LICENSE $(DESTDIR)$(LICENSEDIR)
 	$(if $(LIBBPF_IS_SYSTEM),,$(Q)cd build/licenses && find . -type f -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(LICENSEDIR))/{} \;)
 	$(Q)$(INSTALL) -D -m 644 $(SBOM) $(DESTDIR)$(SHAREDIR)/doc/libtcpretrans/libtcpretrans.cdx.json
