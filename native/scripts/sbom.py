@@ -116,9 +116,10 @@ def main() -> None:
     arguments = parser.parse_args()
     text = json.dumps(with_serial(document(arguments)), indent=1, sort_keys=True) + "\n"
     os.makedirs(os.path.dirname(arguments.out), exist_ok=True)
-    with open(arguments.out + ".new", "w", encoding="utf-8") as file:
+    scratch = "{}.{}.new".format(arguments.out, os.getpid())  # the make of a wheel may write the same just now
+    with open(scratch, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(arguments.out + ".new", arguments.out)
+    os.replace(scratch, arguments.out)
 
 
 if __name__ == "__main__":
