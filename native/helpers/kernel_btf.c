@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#define _GNU_SOURCE /* O_PATH */
 #include "kernel_btf.h"
 
 #include <bpf/btf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include "btf_file.h"
 
 bool kernel_btf_has_member(const struct btf *btf, const char *struct_name, const char *member)
 {
@@ -40,18 +38,6 @@ static bool describes_kernel(const struct btf *btf)
 	       kernel_btf_has_member(btf, "tcp_sock", "total_retrans");
 }
 
-/* One could wait for ever to open what is no regular file. */
-static bool is_something_else(const char *path)
-{
-	int fd = open(path, O_PATH | O_CLOEXEC);
-	struct stat status = {};
-	bool is_else = fd >= 0 && !fstat(fd, &status) && !S_ISREG(status.st_mode);
-
-	if (fd >= 0)
-		close(fd);
-	return is_else;
-}
-
 /*
  * libbpf follows typedefs and qualifiers to their end. In a damaged file they can go round in circles.
  * No real one has more than a few, and libbpf itself resolves no more than 32.
@@ -71,14 +57,34 @@ static bool goes_in_circles(const struct btf *btf)
 	return false;
 }
 
+/* libbpf divides by the size of the number that a bit-field is a part of. */
+static bool has_broken_bit_field(const struct btf *btf)
+{
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id), *number;
+
+		for (int i = 0; btf_is_composite(type) && i < btf_vlen(type); i++) {
+			if (!btf_member_bitfield_size(type, i))
+				continue;
+			number = btf__type_by_id(btf, btf__resolve_type(btf, btf_members(type)[i].type));
+			if (!number || (!btf_is_int(number) && !btf_is_any_enum(number)) || !number->size)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int parse(const char *path, struct btf **btf)
 {
-	if (is_something_else(path))
-		return -EINVAL;
+	int err = btf_file_check(path);
+
+	*btf = NULL;
+	if (err)
+		return err;
 	*btf = btf__parse(path, NULL);
 	if (!*btf)
 		return -errno;
-	return goes_in_circles(*btf) ? -EINVAL : 0;
+	return goes_in_circles(*btf) || has_broken_bit_field(*btf) ? -EINVAL : 0;
 }
 
 static int explain_memory(const struct explain *why)

@@ -83,16 +83,24 @@ static void drop(struct one *one, const struct perf_event_header *header)
 	__atomic_store_n(&one->page->data_tail, one->page->data_tail + header->size, __ATOMIC_RELEASE);
 }
 
-/* The next sample; other kinds of records tell of losses, which the programs count themselves. */
-static bool peek(struct one *one, struct sample *sample)
+/* The next sample; other kinds of records tell of losses, which the programs count themselves. 1, 0 where
+ * there is none, or -EPROTO where its lengths cannot be. */
+static int peek(struct one *one, struct sample *sample)
 {
-	while (one->page->data_tail != __atomic_load_n(&one->page->data_head, __ATOMIC_ACQUIRE)) {
+	uint64_t head;
+
+	while (one->page->data_tail != (head = __atomic_load_n(&one->page->data_head, __ATOMIC_ACQUIRE))) {
+		uint32_t size;
+
 		copy_from(one, one->page->data_tail, sample, sizeof(*sample));
+		size = sample->header.size;
+		if (size < sizeof(sample->header) || size > head - one->page->data_tail)
+			return -EPROTO;
 		if (sample->header.type == PERF_RECORD_SAMPLE)
-			return true;
+			return sample->length + sizeof(*sample) <= size ? 1 : -EPROTO;
 		drop(one, &sample->header);
 	}
-	return false;
+	return 0;
 }
 
 bool perf_waiting(const struct perf *perf)
@@ -106,39 +114,48 @@ bool perf_waiting(const struct perf *perf)
 	return false;
 }
 
-/* The CPU whose next record is the oldest. */
-static bool find_oldest(const struct perf *perf, struct one *oldest, struct sample *sample)
+/* The CPU whose next record, of at least `size` bytes, is the oldest. 1, 0 where there is none, or -EPROTO. */
+static int find_oldest(const struct perf *perf, size_t size, struct one *oldest, struct sample *sample)
 {
-	uint64_t earliest = UINT64_MAX, time;
+	uint64_t earliest = 0, time;
 	struct sample next;
 	struct one one;
+	int found = 0;
 
 	for (int i = 0; i < perf->count; i++) {
-		if (!get_one(perf, i, &one) || !peek(&one, &next))
+		int got = get_one(perf, i, &one) ? peek(&one, &next) : 0;
+
+		if (got > 0 && next.length < size)
+			got = -EPROTO;
+		if (got < 0)
+			return got;
+		if (!got)
 			continue;
 		copy_from(&one, one.page->data_tail + sizeof(next), &time, sizeof(time));
-		if (time >= earliest)
+		if (found && time >= earliest)
 			continue;
+		found = 1;
 		earliest = time;
 		*oldest = one;
 		*sample = next;
 	}
-	return earliest != UINT64_MAX;
+	return found;
 }
 
 int perf_read(struct perf *perf, void *out, size_t size, int n)
 {
-	struct sample sample;
-	struct one one;
-	int copied;
+	struct sample sample = {};
+	struct one one = {};
+	int copied, found = 0;
 
-	for (copied = 0; copied < n && find_oldest(perf, &one, &sample); copied++) {
-		if (sample.length < size)
-			return copied ?: -EPROTO;
+	for (copied = 0; copied < n; copied++) {
+		found = find_oldest(perf, size, &one, &sample);
+		if (found <= 0)
+			break;
 		copy_from(&one, one.page->data_tail + sizeof(sample), (char *)out + copied * size, size);
 		drop(&one, &sample.header);
 	}
-	return copied;
+	return copied ?: found;
 }
 
 void perf_close(struct perf *perf)

@@ -9,7 +9,7 @@
 #include "../bpf/counters.h"
 #include "../bpf/owner_question.h"
 
-#define ROWS (MAX_NETNS + 1) /* with one for the namespaces beyond */
+#define ROWS (MAX_NETNS + 1) /* the first is for the namespaces beyond */
 
 struct withheld_row {
 	struct netns_key key;
@@ -22,6 +22,7 @@ struct withheld_row {
 int withheld_open(struct withheld *withheld)
 {
 	withheld->rows = calloc(ROWS, sizeof(*withheld->rows));
+	withheld->n = withheld->rows ? 1 : 0;
 	return withheld->rows ? 0 : -ENOMEM;
 }
 
@@ -37,6 +38,10 @@ static struct withheld_row *row_of(struct withheld *withheld, const struct netns
 	for (withheld->latest = 0; withheld->latest < withheld->n; withheld->latest++)
 		if (is_same(&withheld->rows[withheld->latest].key, key))
 			return &withheld->rows[withheld->latest];
+	if (withheld->n == ROWS) { /* the programs tell of no more */
+		withheld->latest = 0;
+		return withheld->rows;
+	}
 	withheld->n++;
 	withheld->rows[withheld->latest].key = *key;
 	return &withheld->rows[withheld->latest];

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that what the build needs is on this machine, and install what is missing.
 
-    setup.py GROUP...      groups: build bpf system lab venv portable test vm bench full
+    setup.py GROUP...      groups: build bpf system lab venv portable test vm bench fuzz full
 
 As root, with apt-get or dnf, the missing packages are named and installed. Otherwise, and with
 SETUP=print, the exact command is printed and the build stops.
 """
+import glob
 import importlib.util
 import os
 import shlex
@@ -66,6 +67,25 @@ def a_python_has_numpy() -> bool:
         ["/usr/bin/python3", "-c", "import numpy"], stderr=subprocess.DEVNULL) == 0
 
 
+def clang_says(option: str) -> str:
+    """What clang prints about itself; nothing while it is not here."""
+    try:
+        return subprocess.run(["clang", option], stdout=subprocess.PIPE, universal_newlines=True).stdout.strip()
+    except OSError:
+        return ""
+
+
+def clang_fuzzes() -> bool:
+    resources = clang_says("-print-resource-dir")
+    return bool(resources and glob.glob(os.path.join(resources, "lib", "*", "libclang_rt.fuzzer*")))
+
+
+def clang_runtime() -> str:
+    """The package goes with the version of clang."""
+    version = clang_says("-dumpversion").split(".")[0]
+    return "libclang-rt-{}-dev".format(version) if version else "libclang-rt-dev"
+
+
 NEEDS = [
     Need("build", "C compiler", lambda: command(shlex.split(os.environ.get("CC", "gcc"))[0])(),
          "gcc", "gcc"),
@@ -107,13 +127,15 @@ NEEDS = [
     Need("full", "mandoc", command("mandoc"), "mandoc", "mandoc"),
     Need("full", "Chromium", command("chromium"), "chromium", "chromium"),
     Need("full", "Go", command("go"), "golang-go", "golang"),
+    Need("fuzz", "libFuzzer of clang", clang_fuzzes, clang_runtime(), "compiler-rt"),
 ]
 
 SERVICES = {"prometheus"}  # packages that start what they bring
 POLICY = "/usr/sbin/policy-rc.d"  # what Debian asks whether a service may start
 
 # A group may bring others.
-IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "bench": ["lab", "bpf"], "full": ["test", "portable", "vm"]}
+IMPLIED = {"test": ["venv", "lab", "system", "bpf"], "bench": ["lab", "bpf"], "fuzz": ["bpf"],
+           "full": ["test", "portable", "vm", "fuzz"]}
 
 
 def wanted_groups(names: List[str]) -> List[str]:

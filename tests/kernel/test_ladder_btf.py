@@ -42,9 +42,42 @@ def test_no_btf_at_all(nothing_left_behind: None) -> None:
     refused(__file__, __file__, "is no BTF file")
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "/tmp"])
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/tmp"])
 def test_no_file_at_all(nothing_left_behind: None, path: str) -> None:
     refused(path, path, "is no BTF file")
+
+
+@pytest.mark.parametrize("start", [b"", struct.pack("<HBBI", 0xEB9F, 1, 0, 24), b"\x7fELF\2\1\1"], ids=["holes", "btf", "elf"])
+def test_larger_than_memory(tmp_path: Any, nothing_left_behind: None, start: bytes) -> None:
+    """A terabyte that takes no room on the disk."""
+    path = tmp_path / "huge"
+    path.write_bytes(start)
+    os.truncate(str(path), 1 << 40)
+    refused(str(path), str(path), "is no BTF file")
+
+
+@pytest.mark.parametrize("kind, flags", [(8, 0), (1, 1 << 11)], ids=["no_content", "compressed"])
+def test_elf_sections_that_libbpf_could_not_bear(
+        tmp_path: Any, nothing_left_behind: None, kind: int, flags: int) -> None:
+    """A section without content, which it would copy from address 0; one that would be unpacked."""
+    names = b"\0.shstrtab\0.BTF\0\0\0\0\0\0\0\0"
+    section = struct.Struct("<2I4Q2I2Q")
+    sections = (section.pack(*[0] * 10) + section.pack(1, 3, 0, 0, 64, len(names), 0, 0, 1, 0)
+                + section.pack(11, kind, flags, 0, 64, len(names), 0, 0, 1, 0))
+    header = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, 64 + len(names), 0, 64, 0, 0, 64, 3, 1)
+    path = tmp_path / "elf"
+    path.write_bytes(header + names + sections)
+    refused(str(path), str(path), "is no BTF file, or a damaged one")
+
+
+def test_a_bit_field_of_nothing(tmp_path: Any, nothing_left_behind: None) -> None:
+    """Its number has no bytes, and libbpf would divide by that."""
+    strings, bits_of_members = b"\0n\0", 1 << 31
+    types = struct.pack("<4I", 1, 1 << 24, 0, 0) + struct.pack("<6I", 1, bits_of_members | 4 << 24 | 1, 4, 1, 1, 3 << 24)
+    path = tmp_path / "bits"
+    path.write_bytes(struct.pack("<HBB5I", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings)
+    refused(str(path), str(path), "is no BTF file, or a damaged one")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Any, nothing_left_behind: None) -> None:

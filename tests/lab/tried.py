@@ -8,9 +8,11 @@ import os
 from collections import Counter
 from typing import Any, List, NamedTuple
 
+from .rights import FULL
+
 AT_LENGTH = os.environ.get("RETRANS_TEST_RELIABILITY") == "1"
 """`make reliability`: as often and as long as docs/reliability.md says, not as often as each test run can bear."""
-FUZZ_SECONDS = float(os.environ.get("RETRANS_TEST_FUZZ_SECONDS", "2"))
+FUZZ_SECONDS = float(os.environ.get("RETRANS_TEST_FUZZ_SECONDS", "20" if FULL else "2"))
 """CPU time for each fuzzer."""
 
 SECTIONS = ("memory", "bad input", "faults", "security", "last line")
