@@ -324,3 +324,16 @@ def test_other_pythons(tmp_path: Any) -> None:
         done = subprocess.run([interpreter.path, "-W", "error", "-c", program] + paths, stdout=subprocess.PIPE,
                               env=dict(os.environ, PYTHONPATH=os.path.join(REPOSITORY, "src")), universal_newlines=True)
         assert done.stdout.splitlines() == ["[(768, 'nginx.service')] 1"] * 2, interpreter.name
+
+
+def test_a_value_that_is_too_large_is_damage(tmp_path: Any) -> None:
+    """SQLite asks for as much memory as a damaged size says; this Python says so without a word."""
+    class NoMemory:
+        def execute(self, query: str, values: Any) -> Any:
+            raise MemoryError
+
+    with open_recording(database(tmp_path / "r.db", [Recorded(event())])) as recording:
+        real, recording._database = recording._database, NoMemory()  # type: ignore[attr-defined]
+        with pytest.raises(RecordingError, match="a value of it is too large"):
+            recording.sessions
+        recording._database = real  # type: ignore[attr-defined]

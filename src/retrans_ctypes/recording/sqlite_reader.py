@@ -21,7 +21,8 @@ _MOST_NAMES = 16384  # rows of names that are remembered
 
 _TIMES = struct.Struct("=Q%dx" % (EVENT_SIZE - 8))  # of each packed event
 _ENDS = "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)"  # both at once would read all
-_FAILURES = (sqlite3.Error, UnicodeDecodeError)  # the latter where its sentence quotes what is damaged
+# UnicodeDecodeError where the sentence quotes what is damaged, MemoryError where a damaged size is gigabytes
+_FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 _CANNOT_OPEN = "unable to open"
 _SQLITE_MAX = (1 << 63) - 1
 
@@ -222,7 +223,7 @@ class SqliteRecording(Recording):
             raise self._wrong(error)
 
     def _wrong(self, error: Exception) -> RecordingError:
-        text = str(error).split("\n")[0][:100]  # it may quote the file
+        text = str(error).split("\n")[0][:100] or "a value of it is too large"  # it may quote the file
         if "locked" in text or "busy" in text:
             return RecordingError("%s is held by another process (%s): try again" % (self.path, text))
         if _CANNOT_OPEN in text:
