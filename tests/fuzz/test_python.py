@@ -6,10 +6,10 @@ import glob
 import importlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-from typing import Any, List
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Iterator, List
 
 import pytest
 from lab import tried
@@ -32,6 +32,7 @@ TARGETS = {
     "events": ("event bytes of a hostile library", SHOWN),
     "books": ("ledgers and counts of a hostile file", REFUSED),
 }
+COMMAND_LINES = "command lines", "a code of docs/exit-codes.md and one sentence"
 ENVIRONMENT = dict(os.environ, PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C.UTF-8")
 
 
@@ -65,45 +66,54 @@ def test_the_corpora_are_small() -> None:
     assert sorted(os.listdir(HERE + "/corpus")) >= sorted(TARGETS)
 
 
-def fuzz(folder: str, before: List[str], *arguments: str) -> Any:
+def fuzz(folder: str, name: str) -> Any:
     """Run a fuzzer; what it did. Fails with what it said, and the input that went wrong."""
     done = os.path.join(folder, "done.json")
-    command = before + [sys.executable, "-X", "dev", *arguments]
+    command = (_command_line if name == "command_line" else _target)(folder, name)
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         env=ENVIRONMENT, timeout=120 + 30 * tried.FUZZ_SECONDS)
+                         env=dict(ENVIRONMENT, HYPOTHESIS_STORAGE_DIRECTORY=folder), timeout=300 + 30 * tried.FUZZ_SECONDS)
     if ran.returncode or not os.path.exists(done):
         said = ran.stdout.decode(errors="replace")
-        wrong = ["%s: %s" % (path, open(path, "rb").read()[:4096].hex()) for path in _crashes(folder)]
-        pytest.fail("\n".join([said[-6000:], "exit code %d of %s" % (ran.returncode, " ".join(command)), *wrong]),
-                    pytrace=False)
+        wrong = ["%s: %s" % (os.path.basename(path), _hex(path)) for path in glob.glob(os.path.join(folder, "*-*"))]
+        return "\n".join([said[-6000:], "exit code %d of %s" % (ran.returncode, " ".join(command)), *wrong])
     with open(done) as file:
         return json.load(file)
 
 
-def _crashes(folder: str) -> List[str]:
-    return [path for path in glob.glob(os.path.join(folder, "*-*")) if os.path.isfile(path)]
+def _hex(path: str) -> str:
+    with open(path, "rb") as file:
+        return file.read(16384).hex()
 
 
-@pytest.mark.fuzz
-@pytest.mark.full
-@pytest.mark.parametrize("name", TARGETS)
-def test_random_input(name: str, tmp_path: Any) -> None:
-    kept = os.path.join(CORPUS, name)
-    found = fuzz(str(tmp_path), [], os.path.join(HERE, "fuzzing.py"), "target_" + name, str(tried.FUZZ_SECONDS),
-                 str(tmp_path), *([kept] if os.path.isdir(kept) else []))
-    shutil.rmtree(str(tmp_path / "found"))
-    assert found["executions"] > tried.FUZZ_SECONDS
-    tried.count("bad input", *TARGETS[name], times=found["executions"])
+def _target(folder: str, name: str) -> List[str]:
+    return [sys.executable, "-X", "dev", os.path.join(HERE, "fuzzing.py"), "target_" + name, str(tried.FUZZ_SECONDS), folder,
+            os.path.join(CORPUS, name)]
 
 
-@pytest.mark.fuzz
-@pytest.mark.full
-def test_random_command_lines(tmp_path: Any) -> None:
+def _command_line(folder: str, name: str) -> List[str]:
     """As root without any rights, or whoever runs the tests."""
-    library = str(tmp_path / "libtcpretrans.so")
+    library = os.path.join(folder, "libtcpretrans.so")
     subprocess.run(["gcc", "-shared", "-fPIC", "-I", os.path.join(HERE, "../../native"), "-DSTUB_OPEN_ERROR=EPERM", "-o", library,
                     os.path.join(HERE, "../unit/stub_library.c")], check=True)
     without = [] if os.geteuid() else ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]
-    found = fuzz(str(tmp_path), without, os.path.join(HERE, "command_line.py"), str(tried.FUZZ_SECONDS), str(tmp_path), library)
+    return without + [sys.executable, "-X", "dev", os.path.join(HERE, "command_line.py"), str(tried.FUZZ_SECONDS), folder, library]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(request: Any, tmp_path_factory: Any) -> Iterator[Any]:
+    """By name what each fuzzer did that is asked for; as many run at once as there are CPUs."""
+    names = [item.callspec.params["name"] for item in request.session.items
+             if item.path == request.path and item.originalname == "test_random_input"]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield {name: pool.submit(fuzz, str(tmp_path_factory.mktemp(name)), name) for name in names}
+
+
+@pytest.mark.fuzz
+@pytest.mark.full
+@pytest.mark.parametrize("name", [*TARGETS, "command_line"])
+def test_random_input(name: str, fuzzed: Any) -> None:
+    found = fuzzed[name].result()
+    if isinstance(found, str):
+        pytest.fail(found, pytrace=False)
     assert found["executions"] > tried.FUZZ_SECONDS
-    tried.count("bad input", "command lines", "a code of docs/exit-codes.md and one sentence", found["executions"])
+    tried.count("bad input", *(TARGETS[name] if name in TARGETS else COMMAND_LINES), times=found["executions"])

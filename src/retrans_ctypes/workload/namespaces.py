@@ -9,7 +9,7 @@ from .host_text import text_of
 HOST = "host"
 _FIRST = 4026531833  # NET_NS_INIT_INO since Linux 6.17; before, the number was not fixed
 _LINK = re.compile(r"net:\[([0-9]{1,20})\]\Z")
-_PID = re.compile(r"[0-9]{1,20}\Z")
+_PID = re.compile(r"[1-9][0-9]{0,19}\Z")
 
 
 class NamespaceNames:
