@@ -2,6 +2,7 @@
 """What hatchling cannot know: the native library in the wheel, the pinned sources in the sdist."""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         environment = {name: value for name, value in os.environ.items()
                        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
         subprocess.check_call(
-            ["make", "-C", self.native(), "PYTHON=" + sys.executable] + list(arguments), env=environment)
+            ["make", "-C", self.native(), "PYTHON=" + this_python()] + list(arguments), env=environment)
 
     def add_library(self, version: str, build_data: Dict[str, Any]) -> None:
         """PORTABLE in the environment: the library of `make portable` for that target."""
@@ -50,7 +51,10 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         # In the package, so that the texts stay with the library wherever the folder is copied.
         include[self.native("build", "licenses")] = PACKAGE + "/licenses"
         include[os.path.join(self.root, "LICENSE")] = PACKAGE + "/licenses/LICENSE"
-        self.make("manual", "MANUAL_PYTHON=" + sys.executable)
+        self.make("sbom", "PORTABLE=" + target)
+        include[os.path.join(os.path.dirname(library), "sbom", PACKAGE + ".cdx.json")] = (
+            "{}-{}.dist-info/sboms/{}.cdx.json".format(PACKAGE, self.metadata.version, PACKAGE))  # as in PEP 770
+        self.make("manual", "MANUAL_PYTHON=" + this_python())
         for name, place in MANUAL.items():
             build_data["shared_data"][self.native("build", "manual", name)] = place
 
@@ -66,6 +70,11 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             [sys.executable, self.native("scripts", "sources.py"), "where"],
             universal_newlines=True)
         return output.split("\n")[:-1]
+
+
+def this_python() -> str:
+    """As a word in make's recipes: its path may hold a space."""
+    return shlex.quote(sys.executable).replace("$", "$$")
 
 
 def readelf(what: str, library: str) -> str:

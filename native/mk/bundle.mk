@@ -30,8 +30,8 @@ endif
 $(BUNDLE).tar.gz: KIND := tar
 $(BUNDLE).tar.gz: $(MANUAL_PACKED)
 $(BUNDLE).pyz: KIND := pyz
-$(BUNDLE).tar.gz $(BUNDLE).pyz: check $(EXTRA_FOLDERS:%=%/.ready) FORCE
-	$(Q)$(PYTHON) scripts/bundle.py $(KIND) --library $(LIBRARY_SO) --licences build/licenses \
+$(BUNDLE).tar.gz $(BUNDLE).pyz: check $(SBOM_PACKED) $(EXTRA_FOLDERS:%=%/.ready) FORCE
+	$(Q)$(PYTHON) scripts/bundle.py $(KIND) --library $(LIBRARY_SO) --licences build/licenses --sbom $(SBOM_PACKED) \
 		--version $(VERSION) --target $(BUNDLE_TARGET) $(EXTRA_FOLDERS:%=--extra %/unpacked) \
 		$(if $(MANUAL_PACKED),--manual $(dir $(MANUAL_MADE))) $@
 

@@ -10,7 +10,7 @@ INSTALL    ?= install
 SO_NAME    := libtcpretrans.so.$(ABI)
 
 .PHONY: install
-install: $(LIBRARY_SO) $(LIBRARY_A) $(MANUAL_PACKED)
+install: $(LIBRARY_SO) $(LIBRARY_A) $(SBOM) $(MANUAL_PACKED)
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR),$(INCLUDEDIR) $(LIBDIR)/pkgconfig $(LICENSEDIR))
 	$(Q)$(INSTALL) -m 644 libtcpretrans.h tcpretrans_event.h $(DESTDIR)$(INCLUDEDIR)
 	$(Q)$(INSTALL) -m 644 $(LIBRARY_A) $(DESTDIR)$(LIBDIR)
@@ -19,8 +19,10 @@ install: $(LIBRARY_SO) $(LIBRARY_A) $(MANUAL_PACKED)
 	$(Q)sed -e 's|@prefix@|$(PREFIX)|; s|@libdir@|$(LIBDIR)|; s|@includedir@|$(INCLUDEDIR)|' \
 		-e 's|@version@|$(VERSION)|; s|@requires@|$(if $(LIBBPF_IS_SYSTEM),libbpf)|' \
 		libtcpretrans.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libtcpretrans.pc
+	$(Q)chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/libtcpretrans.pc
 	$(Q)$(INSTALL) -m 644 ../LICENSE $(DESTDIR)$(LICENSEDIR)
-	$(if $(LIBBPF_IS_SYSTEM),,$(Q)cp -r build/licenses/. $(DESTDIR)$(LICENSEDIR))
+	$(if $(LIBBPF_IS_SYSTEM),,$(Q)cd build/licenses && find . -type f -exec $(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(LICENSEDIR))/{} \;)
+	$(Q)$(INSTALL) -D -m 644 $(SBOM) $(DESTDIR)$(SHAREDIR)/doc/libtcpretrans/libtcpretrans.cdx.json
 ifneq ($(MANUAL_PACKED),)
 	$(Q)$(INSTALL) -D -m 644 build/manual/retrans.1 $(DESTDIR)$(SHAREDIR)/man/man1/retrans.1
 	$(Q)$(INSTALL) -D -m 644 build/manual/retrans.bash $(DESTDIR)$(SHAREDIR)/bash-completion/completions/retrans

@@ -22,7 +22,10 @@ $(OUT)/obj/%.o: %.c $(OUT)/flags/library | setup $(SOURCES_READY) $(SKELETON)
 	$(Q)$(FLAGS_library) -MD -MP -c $< -o $@
 -include $(OBJECTS:.o=.d)
 
-FLAGS_link = $(CC) -shared -Wl,--version-script=$(MAP) -Wl,-soname,libtcpretrans.so.$(ABI) \
+# Without gcc's start files, which nothing here needs: those of some systems say that they know no shadow
+# stack, and then the whole library has none. zig knows neither flag and has both as they should be.
+ONLY_GNU_LD := $(if $(PORTABLE),,-nostartfiles -Wl,-z,separate-code)
+FLAGS_link = $(CC) -shared $(ONLY_GNU_LD) -Wl,--version-script=$(MAP) -Wl,-soname,libtcpretrans.so.$(ABI) \
 	-Wl,--no-undefined -Wl,--gc-sections -Wl,--as-needed -Wl,--build-id=none -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack $(CFLAGS) $(LDFLAGS)
 $(LIBRARY_SO): $(OBJECTS) $(DEPS_READY) $(LIBC) $(MAP) $(OUT)/flags/link
@@ -40,5 +43,6 @@ $(LIBRARY_A): $(OBJECTS) $(DEPS_READY) $(OUT)/flags/archive
 
 .PHONY: check
 check: $(LIBRARY_SO) $(LIBRARY_A)
-	@$(PYTHON) scripts/check.py --libbpf $(LIBBPF) $(PORTABLE:%=--target %) --header libtcpretrans.h --map $(MAP) \
+	@$(PYTHON) scripts/check.py --libbpf $(LIBBPF) $(PORTABLE:%=--target %) \
+		$(if $(FORTIFY),,--without fortify) $(if $(BRANCHES),,--without branches) --header libtcpretrans.h --map $(MAP) \
 		$(LIBRARY_SO) $(LIBRARY_A)

@@ -32,7 +32,7 @@ WHEEL := build$(PORTABLE:%=/portable/%)/wheel/.made
 SDIST := build/sdist/.made
 wheel: $(WHEEL)
 sdist: $(SDIST)
-$(WHEEL): $(PACKED) $(LIBRARY_SO)
+$(WHEEL): $(PACKED) $(LIBRARY_SO) $(SBOM_PACKED)
 $(SDIST): $(PACKED) $(SDIST_PACKED) $(SKELETON)
 $(WHEEL): KIND := wheel
 $(SDIST): KIND := sdist

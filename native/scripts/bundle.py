@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Pack what a host needs to trace into one file: the same bytes from the same sources.
 
-    bundle.py tar|pyz --library FILE --licences FOLDER --version V --target NAME [--extra FOLDER]...
-              [--manual FOLDER] OUT
+    bundle.py tar|pyz --library FILE --licences FOLDER --sbom FILE --version V --target NAME
+              [--extra FOLDER]... [--manual FOLDER] OUT
 
 tar: a folder with the start script, a README, share/ with man page and completions, and lib/ with the package,
-its library and licences.
+its library, licences and bill of materials.
 pyz: the same lib/ as a zip file that Python runs. An extra is an unpacked wheel, put into lib/ too.
 """
 import argparse
@@ -24,6 +24,7 @@ REPO = os.path.dirname(NATIVE)
 PACKAGE = "retrans_ctypes"
 MANUAL = {"retrans.1": "share/man/man1/retrans.1", "retrans.bash": "share/bash-completion/completions/retrans",
           "_retrans": "share/zsh/site-functions/_retrans"}
+SBOM = PACKAGE + "/sboms/retrans_ctypes.cdx.json"
 OLDEST_ZIP_TIME = 315619200  # 1980-01-02: a zip file knows no earlier time, and no time zone
 
 
@@ -62,6 +63,7 @@ def library_folder(arguments: argparse.Namespace) -> Dict[str, bytes]:
     packed[PACKAGE + "/licenses/LICENSE"] = content(os.path.join(REPO, "LICENSE"))
     for inside, path in files_below(arguments.licences):
         packed[PACKAGE + "/licenses/" + inside] = content(path)
+    packed[SBOM] = content(arguments.sbom)
     packed["__main__.py"] = content(os.path.join(NATIVE, "bundle", "__main__.py"))
     for extra in arguments.extra:
         packed.update((inside, content(path)) for inside, path in files_below(extra))
@@ -132,6 +134,7 @@ def main() -> None:
     parser.add_argument("kind", choices=("tar", "pyz"))
     parser.add_argument("--library", required=True)
     parser.add_argument("--licences", required=True)
+    parser.add_argument("--sbom", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--target", required=True)
     parser.add_argument("--extra", action="append", default=[])

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Check that the built libraries contain, need and export exactly what they should.
 
-    check.py [--libbpf pinned|system | --target MACHINE-LIBC] --header FILE --map FILE LIBRARY.so [LIBRARY.a]
+    check.py [--libbpf pinned|system | --target MACHINE-LIBC] [--without fortify|branches]...
+             --header FILE --map FILE LIBRARY.so [LIBRARY.a]
 
 Prints one line for each library, or one sentence for each thing that is wrong and exits with 1.
 """
 import argparse
 import os
 import re
-import subprocess
 import sys
 from typing import List, NamedTuple, Set, Tuple
+
+import hardening
+from hardening import tool
 
 Version = Tuple[int, ...]
 
@@ -40,10 +43,6 @@ class Library(NamedTuple):
     @property
     def newest_symbol(self) -> str:
         return "musl 1.2" if MUSL.format(self.machine) in self.needed else "GLIBC_" + dotted(self.glibc)
-
-
-def tool(*argv: str) -> str:
-    return subprocess.check_output(argv, universal_newlines=True, env=dict(os.environ, LC_ALL="C"))
 
 
 def text(path: str) -> str:
@@ -109,17 +108,6 @@ def difference(where: str, found: Set[str], wanted: Set[str]) -> List[str]:
     return sentences
 
 
-def check_hardening(library: str) -> List[str]:
-    dynamic = tool("readelf", "--wide", "--dynamic", library)
-    segments = tool("readelf", "--wide", "--program-headers", library)
-    wrong = [tag + " is set" for tag in ("TEXTREL", "RPATH", "RUNPATH") if tag in dynamic]
-    if "GNU_RELRO" not in segments or "BIND_NOW" not in dynamic:
-        wrong.append("it is not linked with -z relro -z now")
-    if not re.search(r"GNU_STACK.* RW ", segments):
-        wrong.append("its stack would be executable")
-    return wrong
-
-
 def check_needed(found: Library, libbpf: str, target: str) -> List[str]:
     """NEEDED and the newest symbols; `target` names machine and C library, or nothing in particular."""
     wrong = []
@@ -140,10 +128,15 @@ def check_needed(found: Library, libbpf: str, target: str) -> List[str]:
     return wrong
 
 
-def check_shared(library: str, libbpf: str, target: str, wanted: Set[str]) -> List[str]:
-    found = read(library)
-    wrong = check_hardening(library) + difference("it", exports(library), wanted)
-    wrong += check_needed(found, libbpf, target)
+def unchecked(needed: Set[str]) -> List[str]:
+    """musl has none of the functions that check sizes."""
+    return ["fortify"] if any(name.startswith("libc.musl") for name in needed) else []
+
+
+def check_shared(library: str, arguments: argparse.Namespace, wanted: Set[str]) -> List[str]:
+    found, libbpf = read(library), arguments.libbpf
+    wrong = hardening.of_shared(library, found.machine, found.imports, arguments.without + unchecked(found.needed))
+    wrong += difference("it", exports(library), wanted) + check_needed(found, libbpf, arguments.target)
     if not wrong:
         print("{}: {} bytes, NEEDED {}, {}, {}{} functions exported".format(
             library, os.path.getsize(library), " ".join(sorted(found.needed)), found.newest_symbol,
@@ -151,8 +144,10 @@ def check_shared(library: str, libbpf: str, target: str, wanted: Set[str]) -> Li
     return [library + ": " + sentence for sentence in wrong]
 
 
-def check_archive(library: str, wanted: Set[str]) -> List[str]:
-    wrong = difference("it", archive_globals(library), wanted)
+def check_archive(library: str, arguments: argparse.Namespace, wanted: Set[str]) -> List[str]:
+    needed = {MUSL.format("")} if arguments.target.endswith("-musl") else set()  # type: Set[str]
+    wrong = hardening.of_archive(library, read(library).machine, arguments.without + unchecked(needed))
+    wrong += difference("it", archive_globals(library), wanted)
     if not wrong:
         print("{}: {} bytes, {} global functions".format(
             library, os.path.getsize(library), len(wanted)))
@@ -163,6 +158,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--libbpf", choices=("pinned", "system"), default="pinned")
     parser.add_argument("--target", default="", metavar="MACHINE-LIBC")
+    parser.add_argument("--without", choices=("fortify", "branches"), action="append", default=[],
+                        help="what the compiler or its flags cannot give")
     parser.add_argument("--header", required=True)
     parser.add_argument("--map", required=True)
     parser.add_argument("libraries", nargs="+")
@@ -173,9 +170,9 @@ def main() -> int:
         wrong.append(arguments.header + ": no TCPRETRANS_API function found")
     for library in arguments.libraries:
         if library.endswith(".a"):
-            wrong += check_archive(library, wanted)
+            wrong += check_archive(library, arguments, wanted)
         else:
-            wrong += check_shared(library, arguments.libbpf, arguments.target, wanted)
+            wrong += check_shared(library, arguments, wanted)
     for sentence in wrong:
         print("check: " + sentence, file=sys.stderr)
     return 1 if wrong else 0

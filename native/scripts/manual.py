@@ -248,9 +248,11 @@ def combined(made: Dict[str, Parser]) -> argparse.ArgumentParser:
 
 
 def write(path: str, text: str) -> None:
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    """Several may at once, in one `make` and in the makes that it starts."""
+    scratch = "{}.{}.new".format(path, os.getpid())
+    with open(scratch, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(path + ".new", path)
+    os.replace(scratch, path)
 
 
 def main(arguments: List[str]) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from building import NATIVE, copy_tree, make, where_tarballs_are
+from building import NATIVE, copy_tree, disguise, make, make_as_another, where_tarballs_are
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,10 @@ def tree(tmp_path: Any) -> str:
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory: Any, tarballs: str) -> str:
-    """The native folder of a copy, at a path of another length, that was built there."""
+    """The native folder of a copy, at a path of another length, that was built there by somebody else."""
     native = copy_tree(str(tmp_path_factory.mktemp("elsewhere") / "with a space" / "deeper"))
-    make(native, "RETRANS_DIST=" + tarballs)
+    disguise(os.path.dirname(native))
+    make_as_another(native, "RETRANS_DIST=" + tarballs)
     return native
 
 

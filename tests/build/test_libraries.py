@@ -59,9 +59,6 @@ def build_bad(folder: Any, *flags: str) -> List[str]:
     ((), "does not declare: stray"),
     ((), "lacks what libtcpretrans.h declares: tcpretrans_capabilities, tcpretrans_close"),
     ((), "it needs GLIBC_2.25, newer than 2.17"),
-    ((), "not linked with -z relro -z now"),
-    (("-Wl,-rpath,/opt", "-Wl,--disable-new-dtags"), "RPATH is set"),
-    (("-z", "execstack"), "its stack would be executable"),
 ])
 def test_check_finds(tmp_path: Any, flags: List[str], sentence: str) -> None:
     assert any(sentence in line for line in build_bad(tmp_path, *flags))

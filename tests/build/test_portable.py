@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 import aarch64_kernel
 import pytest
 from building import BUILD, NATIVE, REPO, VENV_BIN, environment, make, read, run
-from lab import commands
+from lab import commands, tried
 from lab.link import V4, Lab
 from lab.traffic import connecting
 
@@ -155,6 +155,7 @@ def test_check_knows_the_target(table: List[str], target: str) -> None:
     assert "it is for" in said or "it needs" in said
 
 
+@pytest.mark.reliability
 @each_target
 def test_two_folders_give_the_same_bytes(table: List[str], elsewhere: str, tarballs: str, target: str) -> None:
     for tools in ("zig", "venv"):
@@ -164,6 +165,7 @@ def test_two_folders_give_the_same_bytes(table: List[str], elsewhere: str, tarba
     make(elsewhere, "PORTABLE=" + target, "all", "RETRANS_DIST=" + tarballs)
     for name in ("libtcpretrans.so", "libtcpretrans.a"):
         assert read(os.path.join(elsewhere, "build", "portable", target, name)) == read(made(target, name)), name
+        tried.count("security", "file built again in another folder", "same bytes")
 
 
 def test_unknown_target_is_refused() -> None:

@@ -1,4 +1,6 @@
 """The kernel's own counters of one namespace: the truth that events are compared with."""
+import ctypes
+import platform
 import time
 from typing import Callable, Dict
 
@@ -19,6 +21,21 @@ def read(namespace: Namespace) -> Dict[str, int]:
     return counters
 
 
+MEMBARRIER_GLOBAL = 1
+
+
+def grace_period() -> None:
+    """Wait until all that the kernel does right now outside of processes is done.
+
+    It counts a retransmit before it sends it, and traces it after that: who has seen it counted may
+    still come too soon for the trace. A softirq is a reader of RCU, which membarrier() waits for.
+    """
+    number = {"x86_64": 324, "aarch64": 283}[platform.machine()]
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(number, MEMBARRIER_GLOBAL, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "membarrier() failed")
+
+
 class Counters:
     """What the counters of a namespace gained since this object was made."""
 
@@ -31,7 +48,7 @@ class Counters:
         return {name: after[name] - self.before.get(name, 0) for name in after}
 
     def wait(self, name: str, at_least: int, seconds: float = 15.0) -> int:
-        """Wait until counter `name` gained that much."""
+        """Wait until counter `name` gained that much, and was traced."""
         return self.wait_until(lambda gained: gained[name] >= at_least,
                                "{} to grow by {}".format(name, at_least), seconds)[name]
 
@@ -41,6 +58,7 @@ class Counters:
         while True:
             gained = self.gained()
             if enough(gained):
+                grace_period()
                 return gained
             if time.monotonic() > deadline:
                 raise AssertionError("waited {} s in vain for {}; the kernel counted {}".format(
