@@ -20,6 +20,7 @@ Names = Union[str, Iterable[str]]
 Ranges = Tuple[Tuple[int, int], ...]
 
 _REASONS = [(number, name) for number, name in REASONS.items() if name]
+_MOST_DIGITS = 4300  # of a number: Python takes no longer ones
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
@@ -152,7 +153,7 @@ def _number(value: Any, what: str, first: int, bits: int) -> int:
 
 
 def _digits(text: str) -> bool:
-    return re.match(r"[0-9]+\Z", text) is not None
+    return re.match(r"[0-9]{1,%d}\Z" % _MOST_DIGITS, text) is not None
 
 
 def _ports(value: Any) -> Tuple[int, int]:
@@ -170,12 +171,12 @@ def _ports(value: Any) -> Tuple[int, int]:
 
 def _network(value: Any) -> Network:
     try:
-        network = ipaddress.ip_network(value) if not _is_number(value) and "%" not in str(value) else None
+        network = ipaddress.ip_network(value) if not isinstance(value, int) and "%" not in str(value) else None
     except ValueError:
         network = None
     if network is None:
         raise FilterError("%r is no address and no network: %s" % (
-            value if _is_number(value) else str(value), _advice(value)))
+            value if isinstance(value, int) else str(value), _advice(value)))
     if network.prefixlen >= 96 and network.network_address in _MAPPED:
         return ipaddress.IPv4Network((network.network_address.packed[12:], network.prefixlen - 96))
     return network
@@ -184,7 +185,7 @@ def _network(value: Any) -> Network:
 def _advice(value: Any) -> str:
     """What is wrong with an address."""
     try:
-        meant = ipaddress.ip_network(value, strict=False)
+        meant = ipaddress.ip_network(str(value), strict=False)
     except (ValueError, TypeError):
         return "write it as 192.0.2.1, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32"
     if "%" in str(value):
@@ -233,7 +234,7 @@ def _stall(value: Any) -> Optional[float]:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not 0 < number < 1e12:
         raise FilterError("min_stall_ms must be milliseconds above 0, not %r" % (value,))

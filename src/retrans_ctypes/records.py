@@ -254,7 +254,11 @@ class PackedRecord(Record, bytes):
 
     @classmethod
     def read(cls: Type[R], packed: Buffer) -> List[R]:
-        """All records in ``packed``. Nothing in the result refers to that buffer."""
+        """All records in ``packed``. Nothing in the result refers to that buffer. Raises ValueError where
+        its end is in the middle of one."""
+        if len(packed) % cls.LAYOUT.size:
+            raise ValueError("%d bytes are not whole records, which have %d each: give all bytes of each" % (
+                len(packed), cls.LAYOUT.size))
         return list(starmap(cls, cls._WHOLE.iter_unpack(packed)))
 
     @classmethod

@@ -220,3 +220,9 @@ def test_from_dict_misses_every_field(name: str) -> None:
     del fields[name]
     with pytest.raises(ValueError, match="no '%s'" % name):
         Event.from_dict(fields)
+
+
+@pytest.mark.parametrize("size", [1, Event.LAYOUT.size - 1, Event.LAYOUT.size + 1])
+def test_what_is_no_whole_event_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="%d bytes are not whole records" % size):
+        Event.read(bytes(size))

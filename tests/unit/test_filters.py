@@ -9,6 +9,7 @@ import pytest
 from retrans_ctypes import Filter, FilterError, _library
 from retrans_ctypes.cli.filter_options import add_filter_options, chosen_filter
 from retrans_ctypes.cli.options import Parser
+from retrans_ctypes.errors import UsageError
 
 
 def chosen(*arguments: str) -> Filter:
@@ -129,3 +130,22 @@ def test_options_that_cannot_be(tmp_path: Any) -> None:
 def test_ten_thousand_networks() -> None:
     networks = ["10.%d.%d.0/24" % divmod(number, 256) for number in range(10000)]
     assert len(Filter(remote=networks).remote) == 10000
+
+
+@pytest.mark.parametrize("arguments", [
+    {"remote": True}, {"min_stall_ms": 10**400}, {"pid": "9" * 5000}, {"cgroup": "9" * 5000}, {"uid": "9" * 5000}])
+def test_odd_values_are_refused_in_one_sentence(arguments: Dict[str, Any]) -> None:
+    with pytest.raises(FilterError):
+        Filter(**arguments)
+
+
+@pytest.mark.parametrize("option", ["--addr=--", "--port=--", "--uid=--", "--min-stall=--"])
+def test_no_option_takes_two_dashes_for_a_value(option: str) -> None:
+    """Some releases of Python's argparse give an empty list for it."""
+    with pytest.raises(UsageError):
+        chosen(option)
+
+
+def test_a_list_of_addresses_with_a_name_that_cannot_be() -> None:
+    with pytest.raises(FilterError, match="cannot be read"):
+        chosen("--addr", "@a\0b")

@@ -37,7 +37,7 @@ def test_a_database_is_the_default(run: Run, tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("arguments", [
     ["-o", "x.ndjson"], ["-o", "x.jsonl"], ["-o", "x", "--format", "ndjson"], ["--format", "ndjson"],
-    ["-o", "x.db", "--format", "ndjson"],
+    ["-o", "x.txt", "--format", "ndjson"],
 ], ids=" ".join)
 def test_lines(run: Run, tmp_path: Any, arguments: List[str]) -> None:
     done = record(run, tmp_path, *FOR, *arguments)
@@ -85,6 +85,8 @@ def test_a_rotated_recording(run: Run, tmp_path: Any) -> None:
     (["--keep", "0", "--rotate", "1h"], "above 0"), (["--keep", "3x", "--rotate", "1h"], "90s"),
     (["--max-size", "1K"], "256K"), (["--max-size", "1.5G"], "256K"), (["--max-size", ""], "256K"),
     (["--max-size", "1M\n"], "256K"), (["--format", "xml"], "ndjson"), (["-o", "-", "--format", "db"], "standard output"),
+    (["-o", "x.db", "--format", "ndjson"], "of another kind"), (["-o", "x.jsonl", "--format", "db"], "of another kind"),
+    (["--duration", "1e300"], "seconds"), (["--duration", "1e10"], "seconds"),
     (["-o", "-", "--rotate", "1h"], "standard output"), (["-o", "-", "--max-size", "1M"], "standard output"),
     (["--json"], "--help"), (["somewhere.db"], "--help"),
 ], ids=str)

@@ -329,3 +329,10 @@ def test_odd_names(tmp_path: Any, monkeypatch: Any, name: str) -> None:
     writer.write(flows(1), NOW)
     writer.end(STATS, None)
     assert os.listdir() == [name] and os.path.getsize(name) > 0
+
+
+def test_an_event_of_a_time_that_no_database_holds(path: Any) -> None:
+    writer = DatabaseWriter(str(path), session(), Host().workload)
+    with pytest.raises(RecordingError, match="cannot hold an event of such a time"):
+        writer.write(packed(ts_ns=(1 << 64) - 1), NOW)
+    writer.close()

@@ -185,6 +185,17 @@ HOSTILE = [
     ("UPDATE session SET ledger = '%s'" % ("[" * 100000), "its session 1"),
     ("UPDATE session SET host = x'ff'", "its session 1: its 'host' cannot be"),
     ("UPDATE session SET started_ns = 'x'", "its session 1: its 'started_ns' cannot be"),
+    ("UPDATE session SET ledger = '{\"x\": 1e999}'", "its session 1: Out of range float"),
+    ("UPDATE event SET packed = x'ffffffffffffffff' || substr(packed, 9)", "row 1 of its events"),
+    ("UPDATE event SET packed = CAST(x'ffffffffffffffff' || substr(packed, 9) AS BLOB)", "row 1 of its events is of a time"),
+    ("CREATE TABLE s AS SELECT * FROM session; UPDATE s SET id = NULL; DROP TABLE session; ALTER TABLE s RENAME TO session",
+     "a session of it has no number"),
+    ("CREATE TABLE e AS SELECT * FROM event; UPDATE e SET id = 'x'; DROP TABLE event; ALTER TABLE e RENAME TO event",
+     "the rows of its events have no numbers"),
+    ("CREATE TABLE e AS SELECT * FROM event; UPDATE e SET id = 2.5 WHERE id = 3; DROP TABLE event;"
+     " ALTER TABLE e RENAME TO event", "row 2.5 of its events"),
+    ("CREATE TABLE e AS SELECT * FROM event; UPDATE e SET id = 4 WHERE id = 3; DROP TABLE event;"
+     " ALTER TABLE e RENAME TO event", "are not in order"),
     ("DROP TABLE names", "its table 'names'"),
     ("ALTER TABLE event RENAME TO other", "its table 'event'"),
     ("ALTER TABLE event RENAME TO other; CREATE VIEW event AS SELECT * FROM other", "its table 'event'"),
@@ -204,6 +215,23 @@ def test_hostile_values(tmp_path: Any, change: str, told_of: str) -> None:
         told(path)
     sentence = str(caught.value)
     assert told_of in sentence and "\n" not in sentence and len(sentence) < 350 + len(path)
+
+
+def test_rows_out_of_order_do_not_begin_again_and_again(tmp_path: Any, monkeypatch: Any) -> None:
+    """As a damaged page has them: SQLite gives them as they lie there, and stops behind the last."""
+    path = database(tmp_path / "r.db", [Recorded(event(ts_ns=number)) for number in range(5)])
+    with open_recording(path) as recording:
+        ask, given = recording._ask, iter(range(100))  # type: ignore[attr-defined]
+
+        def shuffled(query: str, *values: Any) -> Any:
+            rows = ask(query, *values)
+            if "packed FROM event" in query:
+                assert next(given) < 9, "it asks again and again"
+                rows = [rows[0], rows[-1], *rows[1:-2]]
+            return rows
+        monkeypatch.setattr(recording, "_ask", shuffled)
+        with pytest.raises(RecordingError, match="not in order"):
+            list(recording.runs())
 
 
 def test_text_that_is_no_utf8_is_escaped(tmp_path: Any) -> None:
@@ -296,3 +324,16 @@ def test_other_pythons(tmp_path: Any) -> None:
         done = subprocess.run([interpreter.path, "-W", "error", "-c", program] + paths, stdout=subprocess.PIPE,
                               env=dict(os.environ, PYTHONPATH=os.path.join(REPOSITORY, "src")), universal_newlines=True)
         assert done.stdout.splitlines() == ["[(768, 'nginx.service')] 1"] * 2, interpreter.name
+
+
+def test_a_value_that_is_too_large_is_damage(tmp_path: Any) -> None:
+    """SQLite asks for as much memory as a damaged size says; this Python says so without a word."""
+    class NoMemory:
+        def execute(self, query: str, values: Any) -> Any:
+            raise MemoryError
+
+    with open_recording(database(tmp_path / "r.db", [Recorded(event())])) as recording:
+        real, recording._database = recording._database, NoMemory()  # type: ignore[attr-defined]
+        with pytest.raises(RecordingError, match="a value of it is too large"):
+            recording.sessions
+        recording._database = real  # type: ignore[attr-defined]

@@ -194,3 +194,15 @@ def test_the_document_has_every_key(recording: str) -> None:
         assert "| `%s` |" % name in document, name
     for name in list(found["sessions"][0]) + list(found["total"]) + list(found["worst"]["flow"]):
         assert "`%s`" % name in document, name
+
+
+@pytest.mark.parametrize("name", ["other.db", "other.ndjson"])
+def test_another_recording_is_not_replaced(recording: str, tmp_path: Any, name: str) -> None:
+    other = str(tmp_path / name)
+    assert main(["replay", recording, "--into", other]) == 0
+    with open(other, "rb") as file:
+        before = file.read()
+    code, out, err = report(recording, "-o", other)
+    assert (code, out) == (2, []) and "which is a recording" in err[0] and len(err) == 1
+    with open(other, "rb") as file:
+        assert file.read() == before

@@ -181,3 +181,10 @@ def test_json_holds_all() -> None:
     assert told["type"] == "report" and told["version"] == 1 and told["headline"] and told["advice"] is not None
     facts = hostile()
     assert json.loads(render("json", facts, tell_story(facts)))["sessions"][0]["host"] == HOSTILE
+
+
+@pytest.mark.parametrize("form", ["html", "md", "json"])
+def test_events_in_which_nothing_was_sent(form: str) -> None:
+    """Shares of nothing are not known."""
+    facts = facts_of(run([event(number, "rto", segs=0) for number in range(30)] + [event(40, "", segs=0)]))
+    assert "0 segments were sent again" in render(form, facts, tell_story(facts, utc=True))

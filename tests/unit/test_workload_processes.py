@@ -7,6 +7,7 @@ import pytest
 from fake_library import event
 from made_up_host import CGROUP2, V1, MadeUpHost, now_ns, owned, ticks_ago
 from retrans_ctypes.workload import Lookups, Roots
+from retrans_ctypes.workload.namespaces import NamespaceNames
 
 WAITING, LOCK, LAST_USER, FILE, CLOSE, ITERATOR, INHERITED = range(1, 8)
 
@@ -218,3 +219,11 @@ def test_a_host_without_any_of_it(tmp_path: Any) -> None:
     roots = Roots(*[nowhere] * len(Roots._fields))
     with Lookups(roots) as lookups:
         assert set(lookups.workload(owned(1))) == {None}
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 30, "-1", ""])
+def test_links_of_namespaces_that_are_none(host: MadeUpHost, number: str) -> None:
+    os.makedirs(host.path("proc/7/ns"))
+    os.makedirs(host.path("proc/\u00b2/ns"))
+    os.symlink("net:[%s]" % number, host.path("proc/7/ns/net"))
+    assert NamespaceNames(host.path("netns"), host.path("proc")).find({5}) == {}

@@ -105,9 +105,9 @@ def _read(path: str) -> List[str]:
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             text = file.read(MOST + 1)  # a device may never end
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FilterError("the addresses in %s cannot be read (%s): name another file" % (
-            path, error.strerror))
+            path, getattr(error, "strerror", error)))
     if len(text) > MOST:
         raise FilterError("%s is too long for a list of addresses: %d letters are the most" % (path, MOST))
     lines = [line.partition("#")[0].strip() for line in text.split("\n")]

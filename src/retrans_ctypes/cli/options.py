@@ -17,6 +17,7 @@ from .commands import COMMANDS, DEFAULT
 from .exits import EXIT_CODES
 from .helping import SCREEN, Examples, Formatter, codes_text, commands_text, examples_text, fill, help_width
 
+_LONGEST = 1e9  # seconds; not much above, the kernel's own clocks end
 _PACKAGE = __name__.rpartition(".cli.")[0]
 
 
@@ -44,6 +45,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         command = " ".join(word for word in self.prog.split() if not word.startswith("["))
         raise UsageError("%s; '%s --help' tells what there is" % (message, command))
+
+    def _get_values(self, action: argparse.Action, arg_strings: List[str]) -> Any:
+        """Some releases of Python take '--' out of '--addr=--' and give the list of what is left."""
+        if action.option_strings and arg_strings == ["--"]:
+            self.error("%s has no value" % "/".join(action.option_strings))
+        return super()._get_values(action, arg_strings)
 
     def usage_line(self) -> str:
         """Arguments that are no options come after them."""
@@ -143,8 +150,8 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError("'%s' is not a number of seconds above 0" % text)
+    if not 0 < value <= _LONGEST:
+        raise argparse.ArgumentTypeError("'%s' is not a number of seconds above 0 (and up to 10^9)" % text)
     return value
 
 

@@ -18,6 +18,7 @@ from .options import above, age, file_size
 
 STDOUT = "-"
 LINES = (".ndjson", ".jsonl")  # what a file of that format is called
+DATABASE = (".db", ".sqlite", ".sqlite3")
 _BY_SIZE = 0.0  # an age that --rotate is not given
 _LEAST = 256 << 10  # bytes: an empty database has some of them, and its WAL
 
@@ -39,6 +40,9 @@ class Files:
         if self.path == STDOUT and (not self._lines or options.rotate is not None or options.max_size):
             raise UsageError("'-o -' writes NDJSON to standard output, which has no end: leave --max-size, --rotate"
                              " and '--format db' out")
+        if self._lines and self.path.endswith(DATABASE) or not self._lines and self.path.endswith(LINES):
+            raise UsageError("-o names %s, and '--format %s' makes a file of another kind: leave --format out, or give"
+                             " it another name" % (self.path, options.format))
         if options.rotate == _BY_SIZE and not options.max_size:
             raise UsageError("--rotate needs to know when: give --max-size too, or a time as in '--rotate 1h'")
         if options.keep and options.rotate is None:

@@ -6,6 +6,7 @@ from typing import List, Optional, Tuple
 
 from ..errors import RecordingError, UsageError
 from ..recording import Recording, open_recording
+from ..recording.reading import is_recording
 from ..report import FORMATS, Gathered, facts, render
 from ..report.facts import Facts
 from ..report.story import tell_story
@@ -54,10 +55,13 @@ def main(arguments: List[str]) -> int:
 
 
 def refuse(path: str, recording: str) -> None:
-    """Raises UsageError where the report would take the place of what it is of."""
+    """Raises UsageError where the report would take the place of what it is of, or of another recording."""
     for own in (recording, recording + "-wal", recording + "-shm"):
         if path != STDOUT and os.path.isfile(own) and os.path.isfile(path) and os.path.samefile(path, own):
             raise UsageError("-o names %s, which belongs to the recording: name another file" % path)
+    if path != STDOUT and is_recording(path):
+        raise UsageError("-o names %s, which is a recording, and the report would take its place: name another file, or"
+                         " remove it" % path)
 
 
 def gather(gathered: Gathered, recording: Recording, options: argparse.Namespace, chosen: Span) -> None:

@@ -196,6 +196,9 @@ class DatabaseWriter(Writer):
             yield
         except sqlite3.Error as error:
             raise self._sentence(str(error)) from error
+        except OverflowError as error:
+            raise RecordingError("%s cannot hold an event of such a time, centuries away from now: take the package and"
+                                 " libtcpretrans.so from the same release" % self.path) from error
 
     def _sentence(self, said: str) -> RetransError:
         if "full" in said:

@@ -38,7 +38,7 @@ class NdjsonRecording(Recording):
         self._sessions = _Sessions()
         self._scanned: List[Session] = []
         self._scanned_size = -1
-        if not _begins(file.peek(1)):  # type: ignore[attr-defined]
+        if not begins(file.peek(1)):  # type: ignore[attr-defined]
             raise RecordingError("%s is no recording: name one that 'record' or 'trace --json' made" % path)
 
     @property
@@ -92,6 +92,8 @@ class NdjsonRecording(Recording):
                 self._sessions.take(fields)
                 return
             micros, event, workload = _micros(fields), Event.from_dict(fields), names.of(fields)
+            if not holds(micros * 1000 - event.ts_ns):
+                raise ValueError("its 'ts_ns' cannot be %d" % event.ts_ns)
         except ValueError as error:
             raise self._lines.damaged(str(error))
         session = self._sessions.with_event(micros)
@@ -148,7 +150,7 @@ def _parsed(line: bytes) -> Optional[Fields]:
     return fields if isinstance(fields, dict) and isinstance(fields.get("type"), str) else None
 
 
-def _begins(start: bytes) -> bool:
+def begins(start: bytes) -> bool:
     """Whether a recording may begin so; the first line may be longer than ``start``."""
     if any(start.startswith(b'{"type":"%s"' % name.encode("ascii")) for name in _TYPES):
         return True

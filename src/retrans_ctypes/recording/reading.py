@@ -6,9 +6,10 @@ from types import TracebackType
 from typing import BinaryIO, Iterator, List, Optional, Type
 
 from ..errors import RecordingError
+from .schema import APPLICATION_ID, MAGIC, header
 from .session import Run, Session
 
-_DATABASE = b"SQLite format 3\0"
+_START = 64 << 10  # bytes: more than a line has, mostly
 
 
 class Recording:
@@ -91,14 +92,29 @@ def open_recording(path: str) -> Recording:
         raise
 
 
+def is_recording(path: str) -> bool:
+    """Whether a file begins as one. Of a pipe, of a device and of what cannot be read nothing is read: False."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_START)
+    except OSError:
+        return False
+    if start.startswith(MAGIC):
+        return header(start).application == APPLICATION_ID
+    from .ndjson_reader import begins
+    return begins(start)
+
+
 def _open(path: str, file: BinaryIO) -> Recording:
     try:
-        start = file.peek(len(_DATABASE))  # type: ignore[attr-defined]
+        start = file.peek(len(MAGIC))  # type: ignore[attr-defined]
     except OSError as error:
         raise RecordingError("%s cannot be read (%s): name another file" % (path, error.strerror))
     if not start:
         raise RecordingError("%s is empty: nothing was recorded in it" % path)
-    if not start.startswith(_DATABASE):
+    if not start.startswith(MAGIC):
         from .ndjson_reader import NdjsonRecording
         return NdjsonRecording(path, file)
     if not os.path.isfile(path):

@@ -1,5 +1,6 @@
 """What a recording is made of."""
 
+import json
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..event import Event
@@ -78,5 +79,7 @@ def _value(name: str, kind: Any, value: Any) -> Any:
         return None
     if type(value) is not kind or kind is int and not holds(value):
         raise ValueError("its '%s' cannot be %.60r" % (name, value))
+    if kind is dict:
+        json.dumps(value, allow_nan=False)  # Python reads NaN and Infinity, too, which no JSON has
     # JSON can write halves of characters, which no output takes.
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if kind is str else value

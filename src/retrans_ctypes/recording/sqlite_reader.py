@@ -13,7 +13,7 @@ from ..errors import RecordingError
 from ..workload import UNKNOWN, Workload
 from .reading import Recording
 from .schema import APPLICATION_ID, EVENT, EVENT_SIZE, NAMES, SESSION, TABLES, VERSION
-from .session import Run, Session, make_session, make_workload
+from .session import Run, Session, holds, make_session, make_workload
 
 PAGE = 8192  # events that are fetched at once
 _PATIENCE = 5.0  # seconds that SQLite waits for another process
@@ -21,7 +21,8 @@ _MOST_NAMES = 16384  # rows of names that are remembered
 
 _TIMES = struct.Struct("=Q%dx" % (EVENT_SIZE - 8))  # of each packed event
 _ENDS = "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)"  # both at once would read all
-_FAILURES = (sqlite3.Error, UnicodeDecodeError)  # the latter where its sentence quotes what is damaged
+# UnicodeDecodeError where the sentence quotes what is damaged, MemoryError where a damaged size is gigabytes
+_FAILURES = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 _CANNOT_OPEN = "unable to open"
 _SQLITE_MAX = (1 << 63) - 1
 
@@ -108,6 +109,8 @@ class SqliteRecording(Recording):
 
     def _go_through(self, first: Optional[int], last: Optional[int]) -> None:
         """From now on from row ``first`` to ``last``; None where there are no events."""
+        if not {type(first), type(last)} <= {int, type(None)}:
+            raise self._damaged("the rows of its events have no numbers")
         self._first = 1 if first is None else first
         self._last = 0 if last is None else last
         self._reached = self._first
@@ -157,11 +160,14 @@ class SqliteRecording(Recording):
     def _check_rows(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        _, sessions, times, names, packed = zip(*rows)
-        kinds = set(map(type, sessions)) | set(map(type, times)) | set(map(type, names)) - {type(None)}
+        ids, sessions, times, names, packed = zip(*rows)
+        kinds = set(map(type, ids + sessions + times)) | set(map(type, names)) - {type(None)}
         if kinds != {int} or set(map(type, packed)) != {bytes} or set(map(len, packed)) != {EVENT_SIZE}:
             wrong = next(row for row in rows if not _is_event(row))
-            raise self._damaged("row %s of its events is none" % (wrong[0],))
+            raise self._damaged("row %.60r of its events is none" % (wrong[0],))
+        # Else the next page would begin where this one did, again and again.
+        if ids[0] < self._reached or list(ids) != sorted(set(ids)):
+            raise self._damaged("the rows of its events are not in order")
 
     def _runs_of(self, rows: Sequence[Row], names: Dict[Optional[int], Workload]) -> Iterator[Run]:
         _, sessions, times, numbers, events = zip(*rows)
@@ -173,6 +179,8 @@ class SqliteRecording(Recording):
             if session not in self._sessions:
                 raise self._damaged("row %d of its events is of session %d, which is not there" % (
                     rows[begin][0], session))
+            if not holds(offset_ns):
+                raise self._damaged("row %d of its events is of a time that cannot be" % rows[begin][0])
             self._reached = rows[end - 1][0] + 1
             yield Run(self._sessions[session], joined[begin * EVENT_SIZE:end * EVENT_SIZE], offset_ns,
                       names[number])
@@ -199,6 +207,8 @@ class SqliteRecording(Recording):
         for row in self._ask("SELECT %s FROM session" % ", ".join(SESSION.names)):
             values = dict(zip(SESSION.names, row))
             number = values.pop("id")
+            if type(number) is not int:
+                raise self._damaged("a session of it has no number")
             try:
                 for name in ("missing", "stats", "ledger"):
                     values[name] = None if values[name] is None else json.loads(values[name])
@@ -213,7 +223,7 @@ class SqliteRecording(Recording):
             raise self._wrong(error)
 
     def _wrong(self, error: Exception) -> RecordingError:
-        text = str(error).split("\n")[0][:100]  # it may quote the file
+        text = str(error).split("\n")[0][:100] or "a value of it is too large"  # it may quote the file
         if "locked" in text or "busy" in text:
             return RecordingError("%s is held by another process (%s): try again" % (self.path, text))
         if _CANNOT_OPEN in text:
@@ -227,8 +237,8 @@ class SqliteRecording(Recording):
 
 
 def _is_event(row: Row) -> bool:
-    _, session, time_ns, names, packed = row
-    return (type(session) is type(time_ns) is int and type(names) in (int, type(None))
+    number, session, time_ns, names, packed = row
+    return (type(number) is type(session) is type(time_ns) is int and type(names) in (int, type(None))
             and type(packed) is bytes and len(packed) == EVENT_SIZE)
 
 

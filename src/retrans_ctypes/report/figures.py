@@ -110,7 +110,7 @@ def _heat(objects: Any, facts: Facts, zone: Zone) -> Optional[Any]:
         return None
     rows = heat["rows"][::-1]  # plotly begins at the bottom
     width = heat["step_ns"]
-    most = max(max(row["segments"]) for row in rows)
+    most = max(1, *(max(row["segments"]) for row in rows))
     ticks = [10**power for power in range(int(math.log10(most)) + 1)]
     if most > ticks[-1] * 2:
         ticks.append(most)

@@ -6,7 +6,7 @@ from ..event import REASONS
 from ..ledger import LedgerRow
 from .advice import Advice, advice, lost, unit
 from .facts import Facts
-from .words import UNKNOWN, Zone, amount, number, percent, shown, span
+from .words import UNKNOWN, Zone, amount, number, percent, share, shown, span
 
 # What a field that is never known leaves open.
 _LEAVES_OPEN = {
@@ -91,7 +91,7 @@ def _headline(facts: Facts, zone: Zone) -> str:
         "" if remotes["exact"] else "more than ", amount(remotes["groups"], "remote address", "remote addresses"))
     reason, segments = max(total["reasons"].items(), key=lambda item: item[1])
     if reason != "unknown":
-        text += " %s of it is %s: %s." % (percent(segments / total["segments"]), reason, REASON_WORDS[reason])
+        text += " %s of it is %s: %s." % (percent(share(segments, total["segments"])), reason, REASON_WORDS[reason])
     if total["stalls"]:
         text += " Data waited %s on average and %s at worst." % (
             span(total["mean_stall_us"]), span(total["worst_stall_us"]))
@@ -188,7 +188,7 @@ def _shares(facts: Facts) -> List[str]:
     reasonless = total["reasons"].get("unknown", 0)
     if reasonless:
         told.append("%s have no known reason (%s of all)" % (
-            unit(facts, reasonless), percent(reasonless / total["segments"])))
+            unit(facts, reasonless), percent(share(reasonless, total["segments"]))))
     waiting = total["events"] - total["stalls"]
     if waiting:
         told.append("How long data waited is not known of %s (%s of all); in recovery after a timeout it never is" % (

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .facts import Facts
 from .story import REASON_WORDS, ledger_rows
-from .words import UNKNOWN, amount, number, percent, shown, span
+from .words import UNKNOWN, amount, number, percent, share, shown, span
 
 
 class Column(NamedTuple):
@@ -77,7 +77,7 @@ def reasons_table(facts: Facts) -> Table:
     return Table("Reasons", (
         Column("Reason"), Column(counted_title(facts), True), Column("Share", True), Column("Events", True),
         Column("What it means")), [
-            Row((reason, number(segments), percent(segments / total["segments"]),
+            Row((reason, number(segments), percent(share(segments, total["segments"])),
                  number(total["reason_events"].get(reason, 0)), REASON_WORDS.get(reason, UNKNOWN)))
             for reason, segments in total["reasons"].items()])
 

@@ -24,6 +24,11 @@ def amount(value: int, one: str, many: str = "") -> str:
     return "%s %s" % (number(value), one if value == 1 else many or one + "s")
 
 
+def share(part: int, whole: int) -> Optional[float]:
+    """From 0 to 1; None where there is no whole, as of events in which nothing was sent."""
+    return part / whole if whole else None
+
+
 def percent(share: Optional[float]) -> str:
     """Of a share from 0 to 1. What is above none and below all never looks like that."""
     if share is None:

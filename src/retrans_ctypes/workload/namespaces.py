@@ -1,12 +1,15 @@
 """Network namespace -> its name, or a process in it."""
 
 import os
+import re
 from typing import Dict, Iterator, NamedTuple, Optional, Set
 
 from .host_text import text_of
 
 HOST = "host"
 _FIRST = 4026531833  # NET_NS_INIT_INO since Linux 6.17; before, the number was not fixed
+_LINK = re.compile(r"net:\[([0-9]{1,20})\]\Z")
+_PID = re.compile(r"[1-9][0-9]{0,19}\Z")
 
 
 class NamespaceNames:
@@ -61,7 +64,7 @@ class NamespaceNames:
         if self._proc is None:
             return
         try:
-            yield from sorted(filter(str.isdigit, os.listdir(self._proc)), key=int)
+            yield from sorted(filter(_PID.match, os.listdir(self._proc)), key=int)
         except OSError:
             return
 
@@ -72,7 +75,8 @@ class NamespaceNames:
             link = os.readlink(os.path.join(self._proc, process, "ns/net"))
         except OSError:
             return None
-        return int(link[5:-1]) if link.startswith("net:[") and link[5:-1].isdigit() else None
+        found = _LINK.match(link)
+        return int(found.group(1)) if found else None
 
 
 class NamespaceName(NamedTuple):
