@@ -40,7 +40,7 @@ def tree(kernel_rights: None) -> Iterator[str]:
 
 
 def load(tree: str, argv: List[str] = LOAD, cwd: str = "/", **variables: str) -> Any:
-    """(exit code, stdout, stderr) of a Python that imports the package from `tree`, with nothing else of this environment."""
+    """(exit code, stdout, stderr) of a Python that imports the package from `tree`, and nothing else of ours."""
     environment: Dict[str, str] = {"PATH": os.environ["PATH"], "PYTHONPATH": tree, "PYTHONDONTWRITEBYTECODE": "1",
                                    "CANARY": os.path.join(tree, "sang")}
     environment.update(variables)

@@ -9,7 +9,7 @@ from places import REPOSITORY
 PAGE = os.path.join(REPOSITORY, "docs", "security.md")
 
 
-def tests_of(path: str) -> Set[str]:
+def functions_in(path: str) -> Set[str]:
     with open(os.path.join(REPOSITORY, path), encoding="utf-8") as file:
         tree = ast.parse(file.read())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
@@ -30,7 +30,7 @@ def test_the_tests_it_names_are_there() -> None:
     found = named()
     assert sum(map(len, found.values())) > 30
     for path, tests in found.items():
-        assert set(tests) <= tests_of(path), (path, set(tests) - tests_of(path))
+        assert set(tests) <= functions_in(path), (path, set(tests) - functions_in(path))
 
 
 def test_each_threat_has_a_test() -> None:
