@@ -2,7 +2,8 @@
 
 The file lies beside the package (in the same zip file, where the package was imported from one), or
 where RETRANS_CTYPES_LIBRARY says; it is never looked for in the current folder or on the system's
-search path, since what is loaded here runs as root.
+search path, since what is loaded here runs as root. It is loaded only where root, this user, or the owner of
+the package owns it, and not everybody can write it or exchange it.
 """
 
 import errno
@@ -14,7 +15,7 @@ from ctypes import (
 from mmap import PAGESIZE
 from typing import Any, Callable, Dict, Generator, List, Optional, Tuple
 
-from . import _elf, _unpack
+from . import _elf, _trusted, _unpack
 from ._abi import (
     ABI_VERSION, NO_RATE, WITHOUT_FAILED, WITHOUT_LABELS, EventCallback, Handle, NativeCapabilities,
     NativeConditions, NativeCount, NativeFilter, NativeNetns, NativePrefix, NativeStats, NdjsonHandle,
@@ -407,6 +408,11 @@ def _open(place: str, name: str) -> CDLL:
         raise LibraryError(
             "%s %s: put the one made for this machine there, or build it with 'make -C native'"
             % (name, wrong))
+    stranger = _trusted.problem(place)
+    if stranger:
+        raise LibraryError(
+            "%s is not loaded: %s, who could have put anything there; take a folder that belongs to you or to"
+            " root, and that others cannot write" % (name, stranger))
     try:
         return CDLL(place)
     except OSError as error:

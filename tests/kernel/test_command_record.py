@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List
 
 import pytest
-from lab import commands
+from lab import commands, tried
 from lab.books import inhabited
 from lab.counters import Counters
 from lab.interpreters import anybodys, found
@@ -216,6 +216,7 @@ def test_a_disk_that_cannot_be_written(tmp_path: Any, nothing_left_behind: None)
         commands.one_sentence(err, name, "Read-only file system", "-o")
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize("planted", ["retrans.db", "retrans.db-wal", "retrans.db-journal", "link"])
 def test_what_somebody_laid_there(nothing_left_behind: None, planted: str) -> None:
     """In a folder where everybody can write: neither through it nor into it."""
@@ -240,6 +241,7 @@ def test_what_somebody_laid_there(nothing_left_behind: None, planted: str) -> No
         code, _, err = commands.run(commands.module(
             "record", "-o", os.path.join(open_to_all, "retrans.db"), "--duration", "0.5"))
         assert code == 0, err
+    tried.count("security", "file or link of another user where record writes", "refused")
 
 
 def test_without_rights(lab: Lab, nothing_left_behind: None) -> None:

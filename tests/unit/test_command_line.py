@@ -7,6 +7,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple
 
 import pytest
+from lab import tried
 from retrans_ctypes import __version__, errors
 from retrans_ctypes.cli import exits
 from retrans_ctypes.sinks.columns import COLUMNS
@@ -136,6 +137,7 @@ def test_a_column_that_is_not_there(run: Run, columns: str) -> None:
     assert "-o help" in done.err[0]
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize("arguments", [
     ["--raddr", "\x1b[31m\a"], ["--uid", "\x1b[31m"], ["--netns", "\x1b[31m"], ["--no\x1b[31m"], ["--raddr", "@{}"],
 ])
@@ -145,6 +147,7 @@ def test_sentences_hold_nothing_that_a_terminal_obeys(run: Run, arguments: List[
     done = run(*[argument.replace("{}", str(listed)) for argument in arguments])
     assert (done.code, done.out, len(done.err)) == (2, [], 1)
     assert done.err[0].isprintable() and "x1b" in done.err[0]
+    tried.count("security", "hostile text in an error sentence", "escaped")
 
 
 @pytest.mark.parametrize("option", ["--rate", "--burst"])

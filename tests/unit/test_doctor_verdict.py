@@ -3,6 +3,7 @@ import json
 from typing import Any, List, Optional
 
 import pytest
+from lab import tried
 from fake_library import FakeLibrary
 from made_up_host import V1, MadeUpHost
 from retrans_ctypes import Tracer
@@ -259,9 +260,11 @@ def test_one_screen(host: MadeUpHost, width: Optional[int]) -> None:
     assert sum("<- chosen" in line for line in lines) == 2
 
 
+@pytest.mark.reliability
 def test_a_screen_with_nothing_that_a_terminal_obeys(host: MadeUpHost) -> None:
     text = "\n".join(shown(examined(host, given_btf="/no\x1b[31mwhere\n\u202e"), 80))
     assert "\x1b" not in text and "\u202e" not in text and "/no\\x1b[31mwhere\\x0a\\u202e" in text
+    tried.count("security", "hostile file name: doctor", "shown escaped")
 
 
 def test_notes_of_the_library_are_shown(host: MadeUpHost) -> None:

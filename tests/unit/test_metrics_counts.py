@@ -6,6 +6,7 @@ import threading
 from typing import Any, Dict, List
 
 import pytest
+from lab import tried
 from fake_library import event, packed
 from places import REPOSITORY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -120,6 +121,7 @@ def test_direction_is_told_while_a_connection_opens(fields: Any, opened: str) ->
     assert direction(event(**fields)) == opened
 
 
+@pytest.mark.reliability
 def test_further_values_are_other_and_nothing_is_forgotten() -> None:
     tally = Tally(labels_by("lport"), Names(), most=3)
     last = 0.0
@@ -133,6 +135,7 @@ def test_further_values_are_other_and_nothing_is_forgotten() -> None:
     assert ports == {"1000", "1001", "1002", OTHER}
     assert total(found, "retrans_segments_total", lport=OTHER) == 2 * 14
     assert found["retrans_label_values", ()] == found["retrans_label_values_limit", ()] == 3
+    tried.count("security", "more label values than metrics may have", "one series for the rest")
 
 
 def test_what_is_not_known_is_unknown() -> None:
@@ -159,6 +162,7 @@ def test_stall_buckets_count_up_to_their_end() -> None:
     assert list(BUCKETS) == sorted(set(BUCKETS))
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize("accept, parse", [("", plain), ("application/openmetrics-text", openmetrics)])
 def test_hostile_names_are_one_label_value(accept: str, parse: Any) -> None:
     tally = Tally(labels_by("unit"), Called(BAD))
@@ -169,6 +173,7 @@ def test_hostile_names_are_one_label_value(accept: str, parse: Any) -> None:
     units = {one.labels["unit"] for family in parse(text) for one in family.samples if "unit" in one.labels}
     assert units == {'\\x1b[31m"quo\\ted"\\x0aline\\x0d\\udc80\\u202e</b>'}
     assert ("openmetrics" in shown.content_type) == bool(accept)
+    tried.count("security", "hostile label value", "one value, escaped")
 
 
 def test_hostile_comm() -> None:
@@ -179,11 +184,13 @@ def test_hostile_comm() -> None:
     assert total(samples(tally), "retrans_events_total", pid=group) == 1
 
 
+@pytest.mark.reliability
 def test_long_names_are_cut() -> None:
     tally = Tally(labels_by("cgroup"), Called("/" + "\n" * 4000))
     tally.add(packed())
     (group,) = {labels[3] for labels in tally.snapshot().events}
     assert len(group) == LONGEST and group.startswith("/\\x0a") and group.endswith("\u2026")
+    tried.count("security", "label value of thousands of letters", "cut at 256")
 
 
 def test_readings_of_the_tracer() -> None:

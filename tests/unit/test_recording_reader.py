@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 from fake_library import event
-from lab import interpreters, rights
+from lab import interpreters, rights, tried
 from made_up_recording import OFFSET, Database, Recorded, database, names, ndjson, session_lines
 from places import HERE, REPOSITORY
 from retrans_ctypes.errors import RecordingError
@@ -205,6 +205,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize("change, told_of", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_values(tmp_path: Any, change: str, told_of: str) -> None:
     path = database(tmp_path / "r.db", [Recorded(event(ts_ns=number), NGINX) for number in range(5)])
@@ -215,6 +216,7 @@ def test_hostile_values(tmp_path: Any, change: str, told_of: str) -> None:
         told(path)
     sentence = str(caught.value)
     assert told_of in sentence and "\n" not in sentence and len(sentence) < 350 + len(path)
+    tried.count("security", "recording with hostile values", "one sentence")
 
 
 def test_rows_out_of_order_do_not_begin_again_and_again(tmp_path: Any, monkeypatch: Any) -> None:
@@ -234,12 +236,14 @@ def test_rows_out_of_order_do_not_begin_again_and_again(tmp_path: Any, monkeypat
             list(recording.runs())
 
 
+@pytest.mark.reliability
 def test_text_that_is_no_utf8_is_escaped(tmp_path: Any) -> None:
     path = database(tmp_path / "r.db", [Recorded(event(), NGINX)])
     with sqlite3.connect(path) as changed:
         changed.execute("UPDATE names SET unit = CAST(x'61ff' AS TEXT)")
     changed.close()
     assert told(path)[0].workload.unit == "a\\xff"
+    tried.count("security", "recording with text that is no UTF-8", "escaped")
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])

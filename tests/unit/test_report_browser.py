@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+from lab import tried
 from lab.browser import Browser
 from made_up_report import HOSTILE, REASON, event, facts_of, names, run, session
 from retrans_ctypes.report import render
@@ -157,3 +158,30 @@ def test_print(browser: Browser, tmp_path: Any) -> None:
     assert browser.complaints == []
     if PICTURES:
         shutil.copy(str(tmp_path / "report.pdf"), PICTURES)
+
+
+# Each would set it, if one got to run.
+SCRIPTS = [
+    "</script><script>window.PWN=1</script>", "\"><img src=x onerror=window.PWN=1>", "' onmouseover=window.PWN=1 x='",
+    "<svg/onload=window.PWN=1>", "<a href=javascript:window.PWN=1>x</a>", "javascript:window.PWN=1", "</style><body onload=window.PWN=1>",
+    "]]><script>window.PWN=1</script>", "<iframe srcdoc='<script>parent.PWN=1</script>'>", "--><script>window.PWN=1</script><!--",
+    "${window.PWN=1}", "\\u003cscript\\u003ewindow.PWN=1\\u003c/script\\u003e", "</title><script>window.PWN=1</script>"]
+
+
+@pytest.mark.reliability
+def test_no_script_of_a_name_runs(browser: Browser, tmp_path: Any) -> None:
+    """Wherever a name stands: tables, figures, the headline, the page's title."""
+    for script in SCRIPTS:
+        bad = names(unit=script, container_id=script, runtime=script, cmdline=script)
+        facts = facts_of(run([event(number, owner_comm=script.encode("utf-8")[:16]) for number in range(30)],
+                             session(host=script, kernel=script), bad), selection=script)
+        path = str(tmp_path / "r.html")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(render("html", facts, tell_story(facts)))
+        browser.open(path)
+        assert len(drawn(browser)) == 3
+        browser.value("[...document.querySelectorAll('*')].map(e => ['mouseover', 'mouseenter', 'focus', 'click'].map("
+                      "kind => e.tagName == 'A' || e.dispatchEvent(new Event(kind)))).length")
+        assert browser.value("typeof window.PWN") == "undefined" and browser.value("document.images.length") == 0
+        assert all(url.startswith("data:image/png;") for url in browser.requests[1:]), browser.requests
+        tried.count("security", "report of names that are scripts, in Chromium", "no script of theirs runs")

@@ -126,7 +126,7 @@ def test_a_device_is_written_to(recording: str) -> None:
 def test_a_place_that_cannot_be_written(recording: str, tmp_path: Any, place: str) -> None:
     code, _, err = report(recording, "--format", "md", "-o", place, cwd=tmp_path)
     assert code == 6
-    commands.one_sentence(err, "could not be written", "-o")
+    commands.one_sentence(err, "cannot be written", "-o")
 
 
 def test_a_full_disk(recording: str) -> None:

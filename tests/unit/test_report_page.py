@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
+from lab import tried
 from made_up_report import HOSTILE, event, facts_of, names, run, session
 from markdown_it import MarkdownIt
 from retrans_ctypes.errors import ExtraMissing
@@ -112,6 +113,7 @@ def test_a_plotly_that_wants_to_evaluate_text_is_refused(monkeypatch: Any) -> No
         plotly_script()
 
 
+@pytest.mark.reliability
 def test_hostile_names_are_text() -> None:
     facts = hostile()
     text = render("html", facts, tell_story(facts))
@@ -121,6 +123,7 @@ def test_hostile_names_are_text() -> None:
     assert "<img" not in without_plotly and "\x1b" not in text and "\u202e" not in text
     assert len([tag for tag, _ in page.elements if tag == "script"]) == 3
     assert all(one.isprintable() or one.isspace() for one in page.words)
+    tried.count("security", "report of names that are HTML", "shown as text")
 
 
 def test_figures_are_json_and_take_no_tags() -> None:

@@ -4,6 +4,7 @@ import time
 from typing import Any, Callable, Iterator, List, Optional
 
 import pytest
+from lab import tried
 from fake_library import event
 from retrans_ctypes.clock import WallClock
 from retrans_ctypes.sinks.columns import bcc_columns, columns, with_hosts
@@ -128,6 +129,7 @@ def test_closed(resolver: Resolver) -> None:
     until(lambda: not any(thread.is_alive() for thread in names._threads))
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize("name, shown", [
     ("www.example.org", "www.example.org"), ("www.example.org.", "www.example.org"), ("localhost", "localhost"),
     ("_dmarc.example", "_dmarc.example"), ("xn--bcher-kva.example", "xn--bcher-kva.example"), (None, None), ("", None),
@@ -138,6 +140,7 @@ def test_closed(resolver: Resolver) -> None:
 ])
 def test_names_are_not_trusted(name: Optional[str], shown: Optional[str]) -> None:
     assert shown_name(name) == shown
+    tried.count("security", "name that a DNS server made up (--resolve)", "checked or escaped")
 
 
 @pytest.mark.parametrize("name", ["a" * 10000, "\x1b" * 10000, "a." * 5000])

@@ -7,6 +7,7 @@ import time
 from typing import Any, Callable, List
 
 import pytest
+from lab import tried
 from fake_library import event
 from places import REPOSITORY
 from retrans_ctypes.clock import WIDTHS, WallClock
@@ -182,18 +183,24 @@ def test_what_a_column_shows_is_looked_up() -> None:
 HOSTILE = "a\x1b[2J\r\n\x7f\x9b\u202egnp\u2028\u200b\ud800\U000e0001"
 
 
+@pytest.mark.reliability
 def test_nothing_hostile_reaches_the_terminal() -> None:
     shown = columns(["comm", "cgroup", "unit", "container", "pod", "workload", "netns", "user", "cmdline"])
     found = {field.name: HOSTILE for field in Workload.FIELDS}
     line = text_in(shown, event(owner_comm=b"\x1b]0;x\x07\n\xff"), **found)[2]
     assert line.isprintable() and "\\x1b[2J\\x0d\\x0a\\x7f\\x9b\\u202egnp\\u2028\\u200b" in line
     assert line.startswith("\\x1b]0;x\\x07\\x0a\\xff ")
+    tried.count("security", "hostile names in every text column", "shown escaped")
 
 
+@pytest.mark.reliability
 def test_printable() -> None:
     assert printable("plain \u00fc\u20ac\U0001f600 \\x") == "plain \u00fc\u20ac\U0001f600 \\x"
     assert printable(HOSTILE).isprintable()
     assert printable("\ud800\U000e0001") == "\\ud800\\U000e0001"
+    for nothing in "\u200b\u034f\u115f\u3164\ufe0f\uffa0\u202e":
+        assert printable("a%sb" % nothing) == "a\\u%04xb" % ord(nothing)
+    tried.count("security", "letters that nobody sees, or that turn the line", "shown escaped", 7)
 
 
 def test_columns_are_documented() -> None:

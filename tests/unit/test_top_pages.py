@@ -5,6 +5,7 @@ import sys
 from typing import Any, Callable, List
 
 import pytest
+from lab import tried
 from fake_library import event, packed
 from places import REPOSITORY
 from retrans_ctypes.clock import WallClock
@@ -87,6 +88,7 @@ def test_every_page_fits(drawing: Callable[..., List[str]], width: int, height: 
                 assert colour or not re.search(r"\x1b\[[0-9;]*[34][0-9][;m]", line), "a colour"
 
 
+@pytest.mark.reliability
 @pytest.mark.parametrize("drawing", [draw, RichDrawing().draw], ids=["plain", "rich"])
 def test_hostile_names_are_shown_escaped(drawing: Callable[..., List[str]]) -> None:
     look = Look(110, 24, True, True)
@@ -94,6 +96,7 @@ def test_hostile_names_are_shown_escaped(drawing: Callable[..., List[str]]) -> N
         text = SGR.sub("", "\n".join(drawing(page(kind, look), look)))
         assert start in text and "\x1b" not in text
     assert "host\\x1b[2J[red]" in SGR.sub("", drawing(page("groups", look), look)[0])
+    tried.count("security", "hostile host and process names: drawings of top", "shown escaped")
 
 
 def test_rich_colours_and_the_chosen_row() -> None:

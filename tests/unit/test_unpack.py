@@ -6,6 +6,7 @@ import threading
 from typing import Any, Iterator, List
 
 import pytest
+from lab import tried
 from retrans_ctypes import _unpack
 
 DATA = b"what the library holds" * 1000
@@ -156,6 +157,7 @@ def mended(tmp_path: Any) -> Iterator[None]:
     os.chown(str(tmp_path), os.geteuid(), os.getegid())
 
 
+@pytest.mark.reliability
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder to another user takes root")
 @pytest.mark.parametrize("spoil, words", [
     (others_may_rename, "others may rename"), (another_owner, "belongs to another user"),
@@ -166,6 +168,7 @@ def test_hostile_places_are_refused(no_memory: None, mended: None, shared: str, 
     spoil(shared)
     said = refused()
     assert words in said and shared in said
+    tried.count("security", "place for the .pyz that another user could exchange", "refused")
 
 
 def test_relative_and_named_twice(no_memory: None, monkeypatch: Any, tmp_path: Any) -> None:

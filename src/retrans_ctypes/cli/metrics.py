@@ -38,7 +38,7 @@ def main(arguments: List[str]) -> int:
                  " to; 127.0.0.1 is for this host alone" % (where,))
         with tracing(options) as tracer:
             families = Families(tally, readings_of(tracer), options.namespaces)
-            pages = Pages(Recent(families), lambda: not tracer.ended, tell)
+            pages = Pages(Recent(families), lambda: not tracer.ended, tell, any_name=not where.loopback)
             try:
                 with MetricsServer(door, pages):
                     tell("Tracing retransmits; metrics are at http://%s/metrics ... Hit Ctrl-C to end" % (where,))

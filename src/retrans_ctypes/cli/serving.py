@@ -1,14 +1,17 @@
 """A small HTTP server for metrics that its clients can neither hang nor fill.
 
-A connection is one request, and has a few seconds for all of it. So many are served at once; the
-others are told to come again. Tracing goes on meanwhile, in another thread.
+A connection is one request, and has a few seconds for all of it. So many are served at once; where
+there are more, those that are slow to ask make room, and otherwise the new ones are told to come again.
+Tracing goes on meanwhile, in another thread.
 """
 
 import gzip
+import os
 import re
 import socket
 import threading
 import time
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple, Type
 
@@ -18,12 +21,16 @@ from ..sinks.prometheus.exposition import Text
 CONNECTIONS = 16
 SECONDS = 5.0  # for a connection, from its first byte to the last
 LONGEST = 16384  # bytes of a request
+LINGER = 1.0  # seconds for what a client still sends after it got its answer,
+TRAILING = 1 << 24  # and bytes of that
+REFUSALS = 64  # of these at once
+PATIENCE = 0.5  # seconds to ask in, where others wait
 GRACE = 1.0  # seconds that those under way have at the end
 _TICK = 0.2  # seconds within which the end is noticed
 
 _PLAIN = "text/plain; charset=utf-8"
 _LANDING = b'<!DOCTYPE html><title>retrans</title><p>TCP retransmits: <a href="/metrics">metrics</a></p>\n'
-_WORDS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+_WORDS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
           431: "Request Header Fields Too Large", 500: "Internal Server Error", 503: "Service Unavailable"}
 
 
@@ -35,6 +42,9 @@ class Pages(NamedTuple):
     healthy: Callable[[], bool]
     complain: Callable[[str], None]
     """Is told, in a sentence, what should not have gone wrong here."""
+    any_name: bool = True
+    """Whether a request may call this host what it likes; otherwise only what nobody else can point here, so
+    that no page of somebody else's, in a browser here, can read this one (DNS rebinding)."""
 
 
 class Answer(NamedTuple):
@@ -64,7 +74,9 @@ class MetricsServer:
         self._door = door
         self._pages = pages
         self._free = threading.Semaphore(CONNECTIONS)
+        self._refusals = threading.Semaphore(REFUSALS)
         self._under_way: Set[socket.socket] = set()
+        self._asking: Dict[socket.socket, float] = {}  # since when, oldest first; no whole request yet
         self._ending = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
@@ -83,10 +95,7 @@ class MetricsServer:
         self._door.close()
         self._wait_for_all(GRACE)
         for client in list(self._under_way):
-            try:
-                client.shutdown(socket.SHUT_RDWR)  # wakes its thread
-            except OSError:
-                pass
+            _cut_off(client)
         self._wait_for_all(GRACE)
 
     def _wait_for_all(self, seconds: float) -> None:
@@ -103,34 +112,58 @@ class MetricsServer:
             except OSError:  # the client is gone, or there are no more descriptors
                 time.sleep(_TICK)
                 continue
-            if self._free.acquire(False):
-                self._begin(client)
+            if self._free.acquire(False) or self._make_room():
+                self._begin(client, self._serve, self._free)
+            elif self._refusals.acquire(False):
+                self._begin(client, _refuse, self._refusals)
             else:
-                _refuse(client)
+                client.close()
 
-    def _begin(self, client: socket.socket) -> None:
+    def _make_room(self) -> bool:
+        """Cut off who has been asking for longest; False where all are quick, and so will soon be done."""
+        for client, since in list(self._asking.items()):
+            if time.monotonic() - since < PATIENCE:
+                break
+            if self._asking.pop(client, None) is not None:
+                _cut_off(client)
+                return self._free.acquire(timeout=_TICK)
+        return False
+
+    def _begin(
+        self, client: socket.socket, serve: Callable[[socket.socket], None], places: threading.Semaphore,
+    ) -> None:
         self._under_way.add(client)
+        if places is self._free:
+            self._asking[client] = time.monotonic()
         try:
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            threading.Thread(target=self._run, args=(client, serve, places), daemon=True).start()
         except RuntimeError:  # there are no more threads
-            self._finish(client)
+            self._finish(client, places)
 
-    def _finish(self, client: socket.socket) -> None:
-        client.close()
-        self._under_way.discard(client)
-        self._free.release()
-
-    def _serve(self, client: socket.socket) -> None:
+    def _run(
+        self, client: socket.socket, serve: Callable[[socket.socket], None], places: threading.Semaphore,
+    ) -> None:
         try:
-            ends = time.monotonic() + SECONDS
-            head = receive(client, ends)
-            if head:
-                _limit(client, ends)
-                client.sendall(self._reply(head))
+            serve(client)
         except OSError:
             pass  # it went away, or took too long
         finally:
-            self._finish(client)
+            self._finish(client, places)
+
+    def _finish(self, client: socket.socket, places: threading.Semaphore) -> None:
+        self._asking.pop(client, None)
+        client.close()
+        self._under_way.discard(client)
+        places.release()
+
+    def _serve(self, client: socket.socket) -> None:
+        ends = time.monotonic() + SECONDS
+        head = receive(client, ends)
+        self._asking.pop(client, None)
+        if head:
+            _limit(client, ends)
+            client.sendall(self._reply(head))
+            hang_up(client)
 
     def _reply(self, head: bytes) -> bytes:
         method = head.split(b" ", 1)[0]
@@ -164,10 +197,12 @@ def answer_to(head: bytes, pages: Pages) -> Answer:
     if not _whole(head):
         return Answer(431, b"a request for metrics is short\n")
     request, headers = parsed(head)
-    match = re.match(r"([A-Z]+) (?:http://[^/\s]+)?(/[^\s?#]*)\S* HTTP/1\.[0-9]\Z", request)
+    match = re.match(r"([A-Z]+) (?:http://([^/\s]+))?(/[^\s?#]*)\S* HTTP/1\.[0-9]\Z", request)
     if not match:
         return Answer(400, b"this speaks HTTP/1.0 and 1.1 only\n")
-    method, path = match.groups()
+    method, named, path = match.groups()
+    if not pages.any_name and not all(is_own_name(name) for name in (named, headers.get("host")) if name):
+        return Answer(403, b"this is for 'localhost' and addresses by number, not for that host name\n")
     if method not in ("GET", "HEAD"):
         return Answer(405, b"there is only something to GET\n")
     if path == "/metrics":
@@ -193,6 +228,33 @@ def parsed(head: bytes) -> Tuple[str, Dict[str, str]]:
     return request, {name: ", ".join(values) for name, values in headers.items()}
 
 
+def is_own_name(host: str) -> bool:
+    """Whether ``host``, as a request has it, is a name that nobody else's DNS can point here."""
+    match = re.match(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]*)?\Z", host)
+    if not match:
+        return False
+    name = match.group(1) or match.group(2)
+    if name.lower() in ("localhost", os.uname().nodename.lower()):
+        return True
+    try:
+        return bool(ip_address(name))
+    except ValueError:
+        return False
+
+
+def hang_up(client: socket.socket) -> None:
+    """Closing a socket that has unread bytes resets the connection, and the answer may be lost with it. So
+    what the client still sends is read, for a while."""
+    client.shutdown(socket.SHUT_WR)
+    ends, left = time.monotonic() + LINGER, TRAILING
+    while left > 0:
+        _limit(client, ends)
+        received = client.recv(min(left, 65536))
+        if not received:
+            return
+        left -= len(received)
+
+
 def _whole(head: bytes) -> bool:
     return b"\r\n\r\n" in head or b"\n\n" in head
 
@@ -213,9 +275,13 @@ def _limit(client: socket.socket, ends: float) -> None:
 
 
 def _refuse(client: socket.socket) -> None:
-    with client:
-        client.setblocking(False)
-        try:
-            client.send(BUSY)
-        except OSError:
-            pass  # it will see that the connection is closed
+    client.settimeout(LINGER)
+    client.sendall(BUSY)
+    hang_up(client)
+
+
+def _cut_off(client: socket.socket) -> None:
+    try:
+        client.shutdown(socket.SHUT_RDWR)  # wakes its thread
+    except OSError:
+        pass

@@ -6,6 +6,7 @@ import stat
 import tempfile
 
 from ..errors import OutputError
+from ..recording.place import real_path, refuse_strangers, unwritable
 
 
 def write_whole(path: str, data: bytes, mode: int) -> None:
@@ -14,15 +15,23 @@ def write_whole(path: str, data: bytes, mode: int) -> None:
     ``mode``: who may read what it is made of may read it, as far as the umask lets; nobody may execute it.
     A device or a pipe is written to as it is.
     """
+    real = real_path(path, OutputError)
     try:
-        if os.path.lexists(path) and not os.path.isdir(path) and not os.path.isfile(path):
-            with open(path, "wb") as file:
-                file.write(data)
-            return
-        _replace(os.path.realpath(path), data, mode)
+        if os.path.isdir(real) or os.path.isfile(real) or not os.path.lexists(real):
+            _replace(real, data, mode)
+        else:
+            _into(real, data)
     except OSError as error:
-        raise OutputError("%s could not be written (%s): choose another place with -o" % (
-            path, error.strerror), error.errno)
+        raise unwritable(path, error)
+
+
+def _into(path: str, data: bytes) -> None:
+    """Write to a device or a pipe. Where it became anything else meanwhile, nothing is made nor cut off."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC | (
+        0 if path.startswith("/proc/") else os.O_NOFOLLOW))
+    with os.fdopen(descriptor, "wb") as file:
+        refuse_strangers(path, OutputError)
+        file.write(data)
 
 
 def _replace(path: str, data: bytes, mode: int) -> None:

@@ -8,11 +8,16 @@ import errno
 import fcntl
 import os
 import stat
+from typing import List, Optional, Type
 
-from ..errors import OutputError, RecordingError
+from ..errors import OutputError, RecordingError, RetransError
 
 # What SQLite lays beside a database.
 BESIDE = ("-wal", "-shm", "-journal")
+
+_LINKS = 40  # that a path may lead through, as in the kernel
+_STRANGERS = ("%s belongs to another user, in a folder where everybody can write, so nothing is written there: name"
+              " another file with -o")
 
 
 def open_locked(path: str) -> int:
@@ -27,9 +32,13 @@ def open_locked(path: str) -> int:
     except OSError as error:
         raise unwritable(path, error)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
             raise OutputError("%s is not a regular file: name another file with -o" % path)
         refuse_strangers(path)
+        if about.st_nlink > 1 and _everybodys(_folder(path)):
+            raise RecordingError("%s has another name elsewhere, in a folder where everybody can give it one, so"
+                                 " nothing is written there: name another file with -o" % path)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
             raise RecordingError("%s was put in another's place at this moment: start again" % path)
@@ -45,28 +54,87 @@ def open_locked(path: str) -> int:
     return descriptor
 
 
-def real_path(path: str) -> str:
-    """``path`` without links. Raises RecordingError where another user laid one for us."""
-    refuse_strangers(path)
-    return os.path.realpath(path)
+def real_path(path: str, kind: Type[RetransError] = RecordingError) -> str:
+    """``path`` without links, which may name nothing yet. Raises ``kind`` where another user laid one for us.
+
+    Each link is judged and read through one descriptor, so nobody can put another in its place between.
+    What /proc has stays as it is: those links belong to the kernel, and may lead to what has no path.
+    """
+    try:
+        found = _walk(path, kind)
+    except OSError as error:
+        raise unwritable(path, error)
+    refuse_strangers(found, kind)
+    return found
 
 
-def refuse_strangers(path: str) -> None:
-    """Raises RecordingError where everybody can lay files at ``path``, and somebody else did.
+def _walk(path: str, kind: Type[RetransError]) -> str:
+    left = os.path.join(os.getcwd(), path).split("/")[::-1]
+    done: List[str] = []
+    links = 0
+    while left:
+        name = left.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            del done[-1:]
+            continue
+        here = "/" + "/".join(done)
+        target = None if done[:1] == ["proc"] else _link(here, name, kind)
+        if target is None:
+            done.append(name)
+            continue
+        links += 1
+        if links > _LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if target.startswith("/"):
+            done = []
+        left += target.split("/")[::-1]
+    return "/" + "/".join(done)
+
+
+def _link(folder: str, name: str, kind: Type[RetransError]) -> Optional[str]:
+    """Where the link ``name`` leads to; None where it is none, or not there."""
+    path = os.path.join(folder, name)
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISLNK(about.st_mode):
+            return None
+        place = os.stat(folder)
+        if _everybodys(place) and about.st_uid not in (os.geteuid(), place.st_uid):
+            raise kind(_STRANGERS % path)
+        return os.readlink("", dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_strangers(path: str, kind: Type[RetransError] = RecordingError) -> None:
+    """Raises ``kind`` where everybody can lay files at ``path``, and somebody else did.
 
     As fs.protected_symlinks and fs.protected_regular of sysctl have it, which not every host sets.
     """
     try:
-        folder = os.stat(os.path.dirname(path) or ".")
-        if not folder.st_mode & stat.S_IWOTH:
+        folder = _folder(path)
+        if not _everybodys(folder):
             return
         trusted = (os.geteuid(), folder.st_uid)
         for name in [path] + [path + end for end in BESIDE]:
             if os.path.lexists(name) and os.lstat(name).st_uid not in trusted:
-                raise RecordingError("%s belongs to another user, in a folder where everybody can write, so"
-                                     " nothing is written there: name another file with -o" % name)
+                raise kind(_STRANGERS % name)
     except OSError as error:
         raise unwritable(path, error)
+
+
+def _folder(path: str) -> os.stat_result:
+    return os.stat(os.path.dirname(path) or ".")
+
+
+def _everybodys(folder: os.stat_result) -> bool:
+    return folder.st_mode & stat.S_IWOTH != 0
 
 
 def unwritable(path: str, error: OSError) -> OutputError:

@@ -2,6 +2,7 @@
 
 import codecs
 import locale
+import re
 
 
 def locale_encoding() -> str:
@@ -15,20 +16,30 @@ def locale_encoding() -> str:
         return "ascii"
 
 
+# Letters that Unicode lets programs show as nothing (Default_Ignorable_Code_Point), though Python calls them
+# printable: joiners, fillers, variation selectors.
+_SHOWN_AS_NOTHING = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+
 _ASCII_ONLY = locale_encoding() == "ascii"
 
 
 def printable(text: str) -> str:
     """``text`` in one line, with nothing in it that a terminal would obey.
 
-    Control characters, line ends, bidirectional marks, and whatever else has no glyph become \\xNN,
+    Control characters, line ends, bidirectional marks, and whatever else is seen as nothing become \\xNN,
     \\uNNNN or \\UNNNNNNNN; in the locale of C whatever is not ASCII too. Every text output passes its
     lines through this.
     """
-    if text.isprintable() and not _ASCII_ONLY:
+    if text.isprintable() and not _ASCII_ONLY and not _SHOWN_AS_NOTHING.search(text):
         return text
-    return "".join(letter if letter.isprintable() and (letter < "\x80" or not _ASCII_ONLY) else _code(ord(letter))
-                   for letter in text)
+    return "".join(letter if _harmless(letter) else _code(ord(letter)) for letter in text)
+
+
+def _harmless(letter: str) -> bool:
+    if letter < "\x80" or _ASCII_ONLY:
+        return letter < "\x80" and letter.isprintable()
+    return letter.isprintable() and not _SHOWN_AS_NOTHING.match(letter)
 
 
 def _code(number: int) -> str:
