@@ -1,0 +1,2 @@
+#include "exercise.h"
+void wrong(struct task *task) { (void)task; }
