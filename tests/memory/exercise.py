@@ -3,13 +3,13 @@ import json
 import os
 import subprocess
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Set
 
 from bench.bpf import descriptors
 from lab import commands
 from lab.host import tool
 from lab.link import Lab
-from lab.ways import Way, show_tracefs  # noqa: F401
+from lab.ways import Way
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 NATIVE = os.path.join(os.path.dirname(os.path.dirname(FOLDER)), "native")
@@ -93,14 +93,15 @@ class Use(NamedTuple):
     """What a process takes at a moment."""
 
     resident: int  # bytes
-    descriptors: int
     threads: int
     held: List[int]  # programs, maps, links
-    heap: Optional[int] = None
+    heap: int  # bytes that were asked for and not given back
+    descriptors: int
 
     @classmethod
-    def by(cls, pid: int, heap: Optional[int] = None) -> "Use":
+    def by(cls, pid: int, told: Dict[str, int]) -> "Use":
+        """With what the process itself told."""
         with open("/proc/{}/status".format(pid)) as status:
-            told = dict(line.split(":", 1) for line in status.read().splitlines())
-        return cls(int(told["VmRSS"].split()[0]) << 10, len(os.listdir("/proc/{}/fd".format(pid))),
-                   int(told["Threads"]), Held.by(pid).numbers(), heap)
+            lines = dict(line.split(":", 1) for line in status.read().splitlines())
+        return cls(int(lines["VmRSS"].split()[0]) << 10, int(lines["Threads"]), Held.by(pid).numbers(),
+                   told["heap"], told["descriptors"])

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define BATCH 4096
@@ -101,6 +102,8 @@ void soak(struct task *task)
 	lines_open(lines);
 	read_kernel(task, NULL, before);
 	tracer = open_one(task, &opts);
+	/* what was asked for is resident at once, so that more of it later is growth */
+	MUST(!mlockall(MCL_CURRENT | MCL_FUTURE));
 	puts("open");
 	while (!over) {
 		MUST(tcpretrans_poll(tracer, 50) >= 0);

@@ -72,7 +72,7 @@ static void on_alarm(int number)
 
 static void interrupt_soon(void)
 {
-	const struct itimerval soon = { .it_value.tv_usec = 20000, .it_interval.tv_usec = 20000 };
+	const struct itimerval soon = { .it_value.tv_usec = 100000, .it_interval.tv_usec = 100000 };
 	const struct sigaction action = { .sa_handler = on_alarm };
 
 	MUST(!sigaction(SIGALRM, &action, NULL) && !setitimer(ITIMER_REAL, &soon, NULL));
@@ -85,6 +85,17 @@ static void interrupt_no_more(void)
 	MUST(!setitimer(ITIMER_REAL, &never, NULL));
 }
 
+/* Until something else ends it than an event: tp cannot filter by waiting times. */
+static int poll_alone(struct tcpretrans *tracer, int timeout_ms)
+{
+	struct tcpretrans_event events[64];
+	int polled;
+
+	while ((polled = tcpretrans_poll(tracer, timeout_ms)) == 1)
+		tcpretrans_drain(tracer, events, 64);
+	return polled;
+}
+
 /* A signal ends poll; one whose handler calls stop ends it for good. */
 static void by_signals(struct task *task)
 {
@@ -93,18 +104,13 @@ static void by_signals(struct task *task)
 	const struct tcpretrans_opts opts = { .no_owners = 1, .ring_bytes = 64 << 10,
 		.filter = task->attach == TCPRETRANS_ATTACH_TP ? NULL : &none };
 	struct tcpretrans *tracer = open_one(task, &opts);
-	int polled;
 
 	interrupt_soon();
-	do
-		polled = tcpretrans_poll(tracer, 5000);
-	while (polled == 1); /* tp cannot filter by waiting times */
-	MUST(polled == -EINTR);
+	MUST(poll_alone(tracer, 5000) == -EINTR);
 	stopped_by_signal = tracer;
-	do
-		polled = tcpretrans_poll(tracer, -1);
-	while (polled == -EINTR || polled == 1);
-	MUST(polled == -ECANCELED);
+	while (poll_alone(tracer, -1) == -EINTR)
+		;
+	MUST(poll_alone(tracer, -1) == -ECANCELED);
 	interrupt_no_more();
 	stopped_by_signal = NULL;
 	tcpretrans_close(tracer);
@@ -163,6 +169,7 @@ void whole(struct task *task)
 	uint64_t before[SIDES];
 	pthread_t thread;
 	int64_t left = 0;
+	int descriptors = open_descriptors();
 
 	MUST(lines);
 	by_signals(task);
@@ -189,6 +196,7 @@ void whole(struct task *task)
 	tcpretrans_close(called.tracer);
 	tcpretrans_close(counts);
 	tcpretrans_close(tracer);
+	MUST(open_descriptors() == descriptors);
 }
 
 /* All is given up but what tracing needs; it goes on, and closes. */
