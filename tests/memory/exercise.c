@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MOST_NETNS 4097 /* that a tracer keeps apart, and the rest */
+
 static const struct { const char *name; void (*run)(struct task *); } modes[] = {
 	{ "whole", whole }, { "wrong", wrong }, { "threads", threads },
 	{ "cycles", cycles }, { "soak", soak }, { "rights", rights },
@@ -106,14 +108,15 @@ void read_kernel(struct task *task, struct tcpretrans *tracer, uint64_t segs[SID
 
 int64_t unexplained(struct task *task, struct tcpretrans *tracer, const uint64_t before[SIDES])
 {
-	struct tcpretrans_netns rows[64];
+	struct tcpretrans_netns *rows = calloc(MOST_NETNS, sizeof(*rows)); /* others' namespaces too */
 	uint64_t after[SIDES];
 	int64_t left = 0;
 	int found;
 
+	MUST(rows);
 	read_kernel(task, tracer, after);
-	found = tcpretrans_netns(tracer, rows, 64);
-	MUST(found >= 0 && found <= 64);
+	found = tcpretrans_netns(tracer, rows, MOST_NETNS);
+	MUST(found >= 0 && found <= MOST_NETNS);
 	for (int side = 0; side < SIDES; side++) {
 		left += after[side] - before[side];
 		for (int i = 0; i < found; i++)
@@ -121,6 +124,7 @@ int64_t unexplained(struct task *task, struct tcpretrans *tracer, const uint64_t
 				left -= rows[i].segs + rows[i].failed_segs + rows[i].lost_segs +
 					rows[i].filtered_segs + rows[i].skipped_segs + rows[i].limited_segs;
 	}
+	free(rows);
 	return left;
 }
 
