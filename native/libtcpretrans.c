@@ -15,6 +15,7 @@
 #include "helpers/owners.h"
 #include "helpers/programs.h"
 #include "helpers/rights.h"
+#include "helpers/sized.h"
 #include "helpers/waiter.h"
 
 #define MAX_COUNT_ROWS (1U << 24)
@@ -33,22 +34,10 @@ struct tcpretrans {
 	struct counts_needs needs; /* what that was made ready for */
 };
 
-/* A struct of the caller's may be shorter (older) or longer (newer) than ours; what it holds beyond
- * ours must be zero, or it asks for something this library does not know. */
 static int read_opts(struct tcpretrans_opts *ours, const struct tcpretrans_opts *theirs)
 {
-	const char *bytes = (const char *)theirs;
-
 	memset(ours, 0, sizeof(*ours));
-	if (!theirs)
-		return 0;
-	if (theirs->size < sizeof(theirs->size))
-		return -EINVAL;
-	memcpy(ours, theirs, theirs->size < sizeof(*ours) ? theirs->size : sizeof(*ours));
-	for (size_t i = sizeof(*ours); i < theirs->size; i++)
-		if (bytes[i])
-			return -E2BIG;
-	return 0;
+	return theirs ? sized_read(ours, sizeof(*ours), theirs, theirs->size) : 0;
 }
 
 static int check_opts(const struct tcpretrans_opts *opts, const struct explain *why)
@@ -127,7 +116,8 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 		*why.text = '\0';
 	if (err)
 		return explain(&why, err, "the options are not those of version " TCPRETRANS_VERSION
-			       ": set size to sizeof(struct tcpretrans_opts), and the rest to zero");
+			       " (%zu bytes, of which it knows %zu): set size to sizeof(struct tcpretrans_opts), "
+			       "and the rest to zero", opts->size, sizeof(known));
 	err = check_opts(&known, &why);
 	if (err)
 		return err;
@@ -199,16 +189,15 @@ static int look(struct tcpretrans *tracer)
 int tcpretrans_capabilities(const struct tcpretrans *tracer,
 			    struct tcpretrans_capabilities *capabilities, size_t size)
 {
-	const struct tcpretrans_capabilities *can = &tracer->programs.can;
-
-	memset(capabilities, 0, size);
-	memcpy(capabilities, can, size < sizeof(*can) ? size : sizeof(*can));
+	if (!tracer || !capabilities)
+		return -EINVAL;
+	sized_write(capabilities, size, &tracer->programs.can, sizeof(tracer->programs.can));
 	return 0;
 }
 
 const char *tcpretrans_notes(const struct tcpretrans *tracer)
 {
-	return tracer->programs.notes.text;
+	return tracer ? tracer->programs.notes.text : "";
 }
 
 /* Whether a filter asks for what counting was not made ready for. */
@@ -226,6 +215,8 @@ int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_fil
 
 	if (error && error_size)
 		*error = '\0';
+	if (!tracer)
+		return explain(&why, -EINVAL, "there is no tracer to filter for; open one first");
 	if (tracer->counts && lacks_ground(&tracer->needs, filter))
 		return explain(&why, -EINVAL, "counting goes without reasons, waiting times and owners unless "
 			       "its first filter asks for them; make a new tracer with this one");
@@ -239,6 +230,8 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 	int left = timeout_ms;
 	int err, ready;
 
+	if (!tracer)
+		return -EINVAL;
 	for (;;) {
 		if (stopped(tracer))
 			return -ECANCELED;
@@ -262,12 +255,11 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 
 int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
 {
-	bool stopping = waiter_stopping(&tracer->waiter);
 	int drained;
 
-	if (n < 0 || (n && !events))
+	if (!tracer || n < 0 || (n && !events))
 		return -EINVAL;
-	drained = owners_drain(&tracer->owners, &tracer->buffer, events, n, stopping);
+	drained = owners_drain(&tracer->owners, &tracer->buffer, events, n, waiter_stopping(&tracer->waiter));
 	tracer->drained += drained > 0 ? drained : 0;
 	/* what is still there may be a record that its program has not finished, and will wake nobody */
 	if (drained > 0 || buffer_waiting(&tracer->buffer))
@@ -296,6 +288,8 @@ int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void
 {
 	int polled, verdict;
 
+	if (!callback)
+		return -EINVAL;
 	do {
 		polled = tcpretrans_poll(tracer, -1);
 		if (polled < 0 && polled != -ECANCELED)
@@ -309,25 +303,30 @@ int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void
 
 int tcpretrans_stop(struct tcpretrans *tracer)
 {
+	if (!tracer)
+		return -EINVAL;
 	waiter_stop(&tracer->waiter);
 	return 0;
 }
 
 int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, size_t size)
 {
-	struct tcpretrans_stats now = { .drained = tracer->drained };
-	int err = programs_count(&tracer->programs, &now);
+	struct tcpretrans_stats now = {};
+	int err;
 
+	if (!tracer || !stats)
+		return -EINVAL;
+	err = programs_count(&tracer->programs, &now);
 	if (err)
 		return err;
-	memset(stats, 0, size);
-	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
+	now.drained = tracer->drained;
+	sized_write(stats, size, &now, sizeof(now));
 	return 0;
 }
 
 int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)
 {
-	return n < 0 || (n && !rows) ? -EINVAL : programs_netns(&tracer->programs, rows, n);
+	return !tracer || n < 0 || (n && !rows) ? -EINVAL : programs_netns(&tracer->programs, rows, n);
 }
 
 static void settle(void *programs)
@@ -338,11 +337,15 @@ static void settle(void *programs)
 int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
 		      struct tcpretrans_count *beyond)
 {
-	return n < 0 || (n && !rows) ? -EINVAL : counts_read(&tracer->programs, rows, n, beyond);
+	if (!tracer || !beyond || n < 0 || (n && !rows))
+		return -EINVAL;
+	return counts_read(&tracer->programs, rows, n, beyond);
 }
 
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
+	if (!segs || !cookie)
+		return -EINVAL;
 	return netns_read(netns_fd, tracer ? settle : NULL, tracer ? &tracer->programs : NULL, segs, cookie);
 }
 
@@ -358,13 +361,14 @@ uint64_t tcpretrans_lasting_rights(void)
 
 int tcpretrans_fd(const struct tcpretrans *tracer)
 {
-	return tracer->waiter.epoll;
+	return tracer ? tracer->waiter.epoll : -EINVAL;
 }
 
 const struct tcpretrans_field *tcpretrans_fields(size_t *count)
 {
-	*count = event_field_count;
-	return event_fields;
+	if (count)
+		*count = event_field_count;
+	return count ? event_fields : NULL;
 }
 
 const char *tcpretrans_version(void)

@@ -5,7 +5,8 @@
  *
  * One handle belongs to one thread at a time; different handles are independent. Only
  * tcpretrans_stop() may be called from any thread or signal handler. Functions return 0 or a
- * count, or -errno; nothing is printed and no global state is kept.
+ * count, or -errno; nothing is printed and no global state is kept. A pointer that is NULL where
+ * that is not allowed is -EINVAL.
  */
 #ifndef LIBTCPRETRANS_H
 #define LIBTCPRETRANS_H
@@ -49,7 +50,7 @@ struct tcpretrans_range {
 	uint16_t last;
 };
 
-/* Addresses that agree in the first `bits` bits. */
+/* Addresses that agree in the first `bits` bits; what `address` holds behind them does not count. */
 struct tcpretrans_prefix {
 	uint8_t address[16]; /* in network order, IPv4 in the first four bytes */
 	uint8_t family;      /* 4 or 6; IPv4-mapped IPv6 is 4 */
@@ -60,7 +61,7 @@ struct tcpretrans_prefix {
 /* Conditions on an event. Each that is not 0 is one, and a list holds where one of its members does; a
  * condition on what is not known of an event does not hold. At most 65536 prefixes and numbers. */
 struct tcpretrans_conditions {
-	size_t   size;         /* sizeof(struct tcpretrans_conditions) */
+	size_t   size;         /* sizeof(struct tcpretrans_conditions), as that of tcpretrans_opts */
 	uint32_t family;       /* 4 or 6 */
 	uint32_t states;       /* a bit for each state: 1 << TCP_ESTABLISHED ... */
 	uint32_t reasons;      /* a bit for each: 1 << TCPRETRANS_REASON_RTO ...; not that of UNKNOWN */
@@ -85,7 +86,8 @@ struct tcpretrans_filter {
 };
 
 /* Zero is the default of every field. New fields are only appended, so `size` tells the library
- * which of them the caller knows: set it to sizeof(struct tcpretrans_opts). */
+ * which of them the caller knows: set it to sizeof(struct tcpretrans_opts). Nothing behind `size` is read.
+ * What a newer program's struct holds beyond this one must be zero, and no size is above 4096: -E2BIG. */
 struct tcpretrans_opts {
 	size_t   size;
 	char    *error;       /* where open puts one sentence when it fails, or NULL */
@@ -214,7 +216,7 @@ TCPRETRANS_API int tcpretrans_capabilities(const struct tcpretrans *tracer,
 					   struct tcpretrans_capabilities *capabilities, size_t size);
 
 /* Why it is not more: a sentence a line, beginning with what it is about and a colon ("tp_btf: ...",
- * "stall_us: ..."); empty where nothing is missing. Valid until close. */
+ * "stall_us: ..."); empty where nothing is missing, or without a tracer. Valid until close. */
 TCPRETRANS_API const char *tcpretrans_notes(const struct tcpretrans *tracer);
 
 /* Change the filter; NULL = all events. Each event is judged by the filter before or by this one, and
@@ -301,7 +303,7 @@ TCPRETRANS_API int tcpretrans_ndjson_label(struct tcpretrans_ndjson *writer,
 /* NULL is fine. */
 TCPRETRANS_API void tcpretrans_ndjson_close(struct tcpretrans_ndjson *writer);
 
-/* The layout of struct tcpretrans_event: `*count` rows. */
+/* The layout of struct tcpretrans_event: `*count` rows. NULL where `count` is. */
 TCPRETRANS_API const struct tcpretrans_field *tcpretrans_fields(size_t *count);
 
 /* "0.1.0 abi 2": the library's version and TCPRETRANS_ABI_VERSION. */

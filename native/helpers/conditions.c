@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include "sized.h"
 
 #define STATES  0x1ffeU /* TCP_ESTABLISHED = 1 ... TCP_NEW_SYN_RECV = 12 */
 #define REASONS ((2U << TCPRETRANS_REASON_PMTU) - 2)
@@ -97,19 +98,19 @@ static int check(const struct tcpretrans_conditions *conditions, const struct ex
 int conditions_read(struct tcpretrans_conditions *ours, const struct tcpretrans_conditions *theirs,
 		    const struct explain *why)
 {
-	const char *bytes = (const char *)theirs;
+	int err;
 
 	memset(ours, 0, sizeof(*ours));
 	if (!theirs)
 		return 0;
-	if (theirs->size < sizeof(theirs->size))
-		return explain(why, -EINVAL, "the filter's conditions have no size: set it to sizeof(struct "
+	err = sized_read(ours, sizeof(*ours), theirs, theirs->size);
+	if (err == -EINVAL)
+		return explain(why, err, "the filter's conditions have no size: set it to sizeof(struct "
 			       "tcpretrans_conditions)");
-	memcpy(ours, theirs, theirs->size < sizeof(*ours) ? theirs->size : sizeof(*ours));
-	for (size_t i = sizeof(*ours); i < theirs->size; i++)
-		if (bytes[i])
-			return explain(why, -E2BIG, "the filter has conditions that version "
-				       TCPRETRANS_VERSION " does not know");
+	if (err)
+		return explain(why, err, "the filter has conditions that version " TCPRETRANS_VERSION
+			       " does not know: of %zu bytes it knows %zu, so set the rest to zero, or size "
+			       "to sizeof(struct tcpretrans_conditions)", theirs->size, sizeof(*ours));
 	return check(ours, why);
 }
 
@@ -174,6 +175,15 @@ static void fill_ports(struct filter *filter, const struct tcpretrans_range *por
 			filter->ports[port] |= bit;
 }
 
+/* What is behind the prefix's bits does not count. */
+static void mask(struct filter_key *key, unsigned bits)
+{
+	uint8_t *bytes = (uint8_t *)key->value;
+
+	for (unsigned i = 0; i < sizeof(key->value); i++, bits -= bits < 8 ? bits : 8)
+		bytes[i] &= bits < 8 ? 0xff00 >> bits : 0xff;
+}
+
 static struct filter_key *fill_prefixes(struct filter_key *key, uint32_t list,
 					const struct tcpretrans_prefix *prefixes, size_t n)
 {
@@ -183,6 +193,7 @@ static struct filter_key *fill_prefixes(struct filter_key *key, uint32_t list,
 		*key = (struct filter_key){ .bits = FILTER_LIST_BITS + prefixes[i].bits,
 					    .list = list | (is_v6 ? FILTER_IS_V6 : 0) };
 		memcpy(key->value, prefixes[i].address, is_v6 ? 16 : 4);
+		mask(key, prefixes[i].bits);
 	}
 	return key;
 }

@@ -46,6 +46,8 @@ int tcpretrans_ndjson_open(struct tcpretrans_ndjson **out)
 {
 	int err;
 
+	if (!out)
+		return -EINVAL;
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return -ENOMEM;
@@ -60,6 +62,8 @@ int tcpretrans_ndjson_open(struct tcpretrans_ndjson **out)
 int tcpretrans_ndjson_label(struct tcpretrans_ndjson *writer, const struct tcpretrans_event *event,
 			    const char *members, uint64_t until_ns)
 {
+	if (!writer || !event || !members)
+		return -EINVAL;
 	return labels_put(&writer->labels, event, members, strlen(members), until_ns);
 }
 
@@ -140,7 +144,8 @@ int tcpretrans_ndjson_write(struct tcpretrans_ndjson *writer, const struct tcpre
 	char *at;
 	int i;
 
-	if (n < 0 || text->size < sizeof(*text) || text->used > text->room || (n && (!events || !text->bytes)))
+	if (!writer || !text || n < 0 || text->size < sizeof(*text) || text->used > text->room ||
+	    (n && (!events || !text->bytes)))
 		return -EINVAL;
 	text->wants_label = 0;
 	for (i = 0; i < n; i++) {

@@ -39,8 +39,8 @@ class Child:
 
     def __init__(self, argv: List[str], **options: Any) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         self.out = Stream(self.process.stdout)
         self.err = Stream(self.process.stderr)
 
