@@ -20,8 +20,8 @@ ENDS = {
     "stop() by another thread": ("stopped()", 0),
     "error of the library": ("broken(RetransError('it broke'))", 1),
     "unexpected exception": ("broken(ValueError('it broke'))", 1),
-    "disk full": ("os.dup2(os.open('/dev/full', os.O_WRONLY), 1)", 6),
-    "reader closes": ("ends = os.pipe(); os.dup2(ends[1], 1); os.close(ends[0]); os.close(ends[1])", 141),
+    "disk full": ("once(lambda tracer: os.dup2(os.open('/dev/full', os.O_WRONLY), 1))", 6),
+    "reader closes": ("ends = os.pipe(); os.close(ends[0]); once(lambda tracer: os.dup2(ends[1], 1))", 141),
 }
 DRIVER = """
 import os, signal, sys, threading
