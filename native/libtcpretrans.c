@@ -28,11 +28,26 @@ struct tcpretrans {
 	struct buffer buffer;
 	struct owners owners;
 	struct waiter waiter;
+	pid_t pid; /* who opened it */
 	uint64_t drained;
 	bool detached;
 	bool counts;               /* in the kernel, instead of events; */
 	struct counts_needs needs; /* what that was made ready for */
 };
+
+/* A fork()ed child has copies of the descriptors and shares what is mapped: what it drained the parent
+ * would miss. */
+static bool is_foreign(const struct tcpretrans *tracer)
+{
+	return tracer->pid != getpid();
+}
+
+static int unusable(const struct tcpretrans *tracer)
+{
+	if (!tracer)
+		return -EINVAL;
+	return is_foreign(tracer) ? -ECHILD : 0;
+}
 
 static int read_opts(struct tcpretrans_opts *ours, const struct tcpretrans_opts *theirs)
 {
@@ -126,6 +141,7 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
 		return explain(&why, -ENOMEM, "out of memory");
+	tracer->pid = getpid();
 	tracer->counts = known.count_by;
 	tracer->needs = counts_needs_of(known.filter);
 	tracer->needs.owners |= known.count_by == TCPRETRANS_COUNT_PID;
@@ -217,6 +233,9 @@ int tcpretrans_set_filter(struct tcpretrans *tracer, const struct tcpretrans_fil
 		*error = '\0';
 	if (!tracer)
 		return explain(&why, -EINVAL, "there is no tracer to filter for; open one first");
+	if (is_foreign(tracer))
+		return explain(&why, -ECHILD, "this process was fork()ed from the one that opened the tracer, "
+			       "which alone may use it; open another one here");
 	if (tracer->counts && lacks_ground(&tracer->needs, filter))
 		return explain(&why, -EINVAL, "counting goes without reasons, waiting times and owners unless "
 			       "its first filter asks for them; make a new tracer with this one");
@@ -230,8 +249,9 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 	int left = timeout_ms;
 	int err, ready;
 
-	if (!tracer)
-		return -EINVAL;
+	err = unusable(tracer);
+	if (err)
+		return err;
 	for (;;) {
 		if (stopped(tracer))
 			return -ECANCELED;
@@ -253,12 +273,10 @@ int tcpretrans_poll(struct tcpretrans *tracer, int timeout_ms)
 	}
 }
 
-int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
+static int drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
 {
 	int drained;
 
-	if (!tracer || n < 0 || (n && !events))
-		return -EINVAL;
 	drained = owners_drain(&tracer->owners, &tracer->buffer, events, n, waiter_stopping(&tracer->waiter));
 	tracer->drained += drained > 0 ? drained : 0;
 	/* what is still there may be a record that its program has not finished, and will wake nobody */
@@ -269,13 +287,20 @@ int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events,
 	return drained;
 }
 
+int tcpretrans_drain(struct tcpretrans *tracer, struct tcpretrans_event *events, int n)
+{
+	int err = n < 0 || (n && !events) ? -EINVAL : unusable(tracer);
+
+	return err ? err : drain(tracer, events, n);
+}
+
 /* One at a time, so that what comes after the callback's last event can still be drained. */
 static int pass_on(struct tcpretrans *tracer, tcpretrans_callback callback, void *ctx)
 {
 	struct tcpretrans_event event;
 	int got, verdict;
 
-	while ((got = tcpretrans_drain(tracer, &event, 1)) > 0) {
+	while ((got = drain(tracer, &event, 1)) > 0) {
 		stopped(tracer);
 		verdict = callback(&event, ctx);
 		if (verdict)
@@ -303,8 +328,10 @@ int tcpretrans_run(struct tcpretrans *tracer, tcpretrans_callback callback, void
 
 int tcpretrans_stop(struct tcpretrans *tracer)
 {
-	if (!tracer)
-		return -EINVAL;
+	int err = unusable(tracer);
+
+	if (err)
+		return err;
 	waiter_stop(&tracer->waiter);
 	return 0;
 }
@@ -312,10 +339,10 @@ int tcpretrans_stop(struct tcpretrans *tracer)
 int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, size_t size)
 {
 	struct tcpretrans_stats now = {};
-	int err;
+	int err = stats ? unusable(tracer) : -EINVAL;
 
-	if (!tracer || !stats)
-		return -EINVAL;
+	if (err)
+		return err;
 	err = programs_count(&tracer->programs, &now);
 	if (err)
 		return err;
@@ -326,7 +353,9 @@ int tcpretrans_stats(struct tcpretrans *tracer, struct tcpretrans_stats *stats, 
 
 int tcpretrans_netns(struct tcpretrans *tracer, struct tcpretrans_netns *rows, int n)
 {
-	return !tracer || n < 0 || (n && !rows) ? -EINVAL : programs_netns(&tracer->programs, rows, n);
+	int err = n < 0 || (n && !rows) ? -EINVAL : unusable(tracer);
+
+	return err ? err : programs_netns(&tracer->programs, rows, n);
 }
 
 static void settle(void *programs)
@@ -337,15 +366,17 @@ static void settle(void *programs)
 int tcpretrans_counts(struct tcpretrans *tracer, struct tcpretrans_count *rows, int n,
 		      struct tcpretrans_count *beyond)
 {
-	if (!tracer || !beyond || n < 0 || (n && !rows))
-		return -EINVAL;
-	return counts_read(&tracer->programs, rows, n, beyond);
+	int err = !beyond || n < 0 || (n && !rows) ? -EINVAL : unusable(tracer);
+
+	return err ? err : counts_read(&tracer->programs, rows, n, beyond);
 }
 
 int tcpretrans_kernel_segs(struct tcpretrans *tracer, int netns_fd, uint64_t *segs, uint64_t *cookie)
 {
 	if (!segs || !cookie)
 		return -EINVAL;
+	if (tracer && is_foreign(tracer))
+		return -ECHILD;
 	return netns_read(netns_fd, tracer ? settle : NULL, tracer ? &tracer->programs : NULL, segs, cookie);
 }
 
@@ -382,7 +413,12 @@ void tcpretrans_close(struct tcpretrans *tracer)
 		return;
 	waiter_close(&tracer->waiter);
 	owners_close(&tracer->owners);
-	buffer_close(&tracer->buffer);
-	programs_free(&tracer->programs);
+	if (is_foreign(tracer)) {
+		buffer_forget(&tracer->buffer);
+		programs_forget(&tracer->programs);
+	} else {
+		buffer_close(&tracer->buffer);
+		programs_free(&tracer->programs);
+	}
 	free(tracer);
 }

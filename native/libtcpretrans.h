@@ -7,6 +7,9 @@
  * tcpretrans_stop() may be called from any thread or signal handler. Functions return 0 or a
  * count, or -errno; nothing is printed and no global state is kept. A pointer that is NULL where
  * that is not allowed is -EINVAL.
+ *
+ * A handle is for the process that opened it. In a fork()ed child all that would wait, take, count or
+ * stop return -ECHILD; tcpretrans_close() frees the child's copies there, and the parent goes on.
  */
 #ifndef LIBTCPRETRANS_H
 #define LIBTCPRETRANS_H

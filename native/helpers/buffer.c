@@ -57,6 +57,14 @@ int buffer_read_events(struct buffer *buffer, struct tcpretrans_event *events, i
 	return buffer->is_ring ? ring_read_events(&buffer->ring, events, n) : 0;
 }
 
+void buffer_forget(struct buffer *buffer)
+{
+	if (buffer->is_ring)
+		ring_unmap(&buffer->ring);
+	else
+		perf_forget(&buffer->perf);
+}
+
 void buffer_close(struct buffer *buffer)
 {
 	if (buffer->is_ring)

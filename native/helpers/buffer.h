@@ -36,4 +36,7 @@ int buffer_read_events(struct buffer *buffer, struct tcpretrans_event *events, i
 
 void buffer_close(struct buffer *buffer);
 
+/* The same in a fork()ed child, which ends nothing of the parent's. */
+void buffer_forget(struct buffer *buffer);
+
 #endif

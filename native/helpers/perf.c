@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MIN_PAGES 8
@@ -161,5 +162,22 @@ int perf_read(struct perf *perf, void *out, size_t size, int n)
 void perf_close(struct perf *perf)
 {
 	perf_buffer__free(perf->buffers);
+	perf->buffers = NULL;
+}
+
+/* perf_buffer__free() would switch the events off and take them out of the map, for the parent too. */
+void perf_forget(struct perf *perf)
+{
+	size_t size;
+	void *base;
+
+	for (int i = 0; i < perf->count; i++) {
+		if (perf_buffer__buffer(perf->buffers, i, &base, &size))
+			continue;
+		munmap(base, size + sysconf(_SC_PAGESIZE));
+		close(perf_buffer__buffer_fd(perf->buffers, i));
+	}
+	if (perf->buffers)
+		close(perf_buffer__epoll_fd(perf->buffers));
 	perf->buffers = NULL;
 }

@@ -28,4 +28,7 @@ int perf_read(struct perf *perf, void *out, size_t size, int n);
 
 void perf_close(struct perf *perf);
 
+/* In a fork()ed child: let go of what is mapped and open here, and leave the parent's buffers on. */
+void perf_forget(struct perf *perf);
+
 #endif

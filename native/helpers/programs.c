@@ -175,3 +175,20 @@ void programs_free(struct programs *programs)
 	memset(programs->links, 0, sizeof(programs->links));
 	programs->object = NULL;
 }
+
+/* A link to a perf event, destroyed, would switch the event off for the parent too. The event's own descriptor
+ * stays open until the child ends or calls exec(); by itself it keeps nothing attached. */
+void programs_forget(struct programs *programs)
+{
+	uint32_t attach = programs->can.attach;
+
+	for (int i = 0; i < MAX_PROGRAMS; i++) {
+		struct bpf_link *link = programs->links[i];
+
+		if (!link || (attach != TCPRETRANS_ATTACH_TP && attach != TCPRETRANS_ATTACH_KPROBE))
+			continue;
+		close(bpf_link__fd(link));
+		bpf_link__disconnect(link);
+	}
+	programs_free(programs);
+}

@@ -72,4 +72,7 @@ void programs_wait(void);
 
 void programs_free(struct programs *programs);
 
+/* The same in a fork()ed child, which detaches nothing of the parent's. */
+void programs_forget(struct programs *programs);
+
 #endif

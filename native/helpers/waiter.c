@@ -55,17 +55,6 @@ int waiter_open(struct waiter *waiter, int ring_fd)
 	return err;
 }
 
-/* A fork()ed child shares the descriptor but not `stopping`: its stop is not ours. */
-static void forget_foreign_stop(struct waiter *waiter)
-{
-	uint64_t count;
-
-	if (waiter_stopping(waiter) || read(waiter->stop, &count, sizeof(count)) < 0)
-		return;
-	if (waiter_stopping(waiter)) /* it was ours after all */
-		waiter_stop(waiter);
-}
-
 int waiter_sleep(struct waiter *waiter, int timeout_ms)
 {
 	struct epoll_event woken[3];
@@ -73,7 +62,6 @@ int waiter_sleep(struct waiter *waiter, int timeout_ms)
 
 	if (epoll_wait(waiter->epoll, woken, 3, timeout_ms) < 0)
 		return -errno;
-	forget_foreign_stop(waiter);
 	/* non-blocking: EAGAIN where it was not the timer that woke us */
 	if (read(waiter->timer, &expired, sizeof(expired)) < 0)
 		return errno == EAGAIN ? 0 : -errno;

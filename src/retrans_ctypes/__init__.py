@@ -12,7 +12,7 @@ Needs root (or CAP_BPF and CAP_PERFMON) and libtcpretrans.so beside this package
 from .capabilities import Capabilities
 from .counts import Count, Counts
 from .errors import (
-    ClosedError, ExtraMissing, FilterError, LibraryError, OutputClosed, OutputError, PermissionDenied,
+    ClosedError, ExtraMissing, FilterError, ForkedError, LibraryError, OutputClosed, OutputError, PermissionDenied,
     RecordingError, RetransError, UnsupportedKernel, UsageError,
 )
 from .event import Event
@@ -24,8 +24,8 @@ from .tracer import Tracer
 __version__ = "0.1.0"
 
 __all__ = [
-    "Capabilities", "ClosedError", "Count", "Counts", "Event", "ExtraMissing", "Filter", "FilterError", "Ledger",
-    "LedgerRow", "LibraryError", "OutputClosed", "OutputError", "PermissionDenied", "RecordingError", "RetransError",
-    "Stats", "Tracer", "UnsupportedKernel", "UsageError",
+    "Capabilities", "ClosedError", "Count", "Counts", "Event", "ExtraMissing", "Filter", "FilterError",
+    "ForkedError", "Ledger", "LedgerRow", "LibraryError", "OutputClosed", "OutputError", "PermissionDenied", "RecordingError",
+    "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
     "__version__",
 ]

@@ -10,7 +10,8 @@
     │   └── OutputClosed     141   whoever read the output went away
     ├── RecordingError         7   a recording cannot be read, or another process writes it
     ├── ExtraMissing           8   a library is missing that an extra of this package brings
-    └── ClosedError            1   the tracer was closed before
+    ├── ClosedError            1   the tracer was closed before
+    └── ForkedError            1   the tracer is another process's, from which this one was forked
 
 Every message says what happened, why, and what to do. ``exit_code`` is what the command line ends
 with; cli/exits.py explains the codes to users.
@@ -87,12 +88,17 @@ class ClosedError(RetransError):
     """The tracer was closed before."""
 
 
+class ForkedError(RetransError):
+    """The tracer belongs to the process from which this one was forked."""
+
+
 _BY_ERRNO: Dict[int, Type[RetransError]] = {
     _errno.EPERM: PermissionDenied,
     _errno.EACCES: PermissionDenied,
     _errno.EOPNOTSUPP: UnsupportedKernel,
     _errno.ENOSYS: UnsupportedKernel,
     _errno.EINVAL: UsageError,
+    _errno.ECHILD: ForkedError,
 }
 
 

@@ -9,13 +9,13 @@ import time
 import warnings
 from itertools import islice
 from types import TracebackType
-from typing import Callable, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
+from typing import Any, Callable, ContextManager, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
 
 from . import _library
 from .aio import others, readable
 from .capabilities import ATTACH, BUFFERS
 from .counts import COUNT_BY, PREFIX4, PREFIX6, Counts, counts
-from .errors import ClosedError, RetransError, UnsupportedKernel, UsageError
+from .errors import ClosedError, ForkedError, RetransError, UnsupportedKernel, UsageError
 from .event import Event
 from .filters import Filter
 from .kernel_counters import KernelCounters, Reading
@@ -53,7 +53,8 @@ class Tracer:
                 print(event)
 
     All methods may be called from any thread; ``stop()`` from signal handlers too. A tracer is for
-    the process that made it: a fork()ed child can only close() its copy, which ends nothing here.
+    the process that made it: in a fork()ed child all but close() and stop() raise ForkedError, and those
+    two, or the child's end, end nothing here.
 
     ``filter``: which events to see, default all; set_filter() changes it. ``ring_bytes``: size of the
     kernel's buffer, a power of two and whole pages; 0 is the library's default: 2 MiB for each CPU, but
@@ -148,7 +149,7 @@ class Tracer:
         raise TypeError("a Tracer cannot be pickled: it belongs to this process")
 
     def __del__(self) -> None:
-        if getattr(self, "_native", None) is not None:
+        if getattr(self, "_native", None) is not None and os.getpid() == self._pid:
             try:
                 warnings.warn("unclosed %r" % self, ResourceWarning, source=self)
             finally:
@@ -240,19 +241,21 @@ class Tracer:
 
     def _take(self) -> List[Event]:
         """What can be had without waiting."""
+        self._check_process()
         left_over = list(self._batch)
         if left_over:
             return left_over
-        with self._lock:
+        with self._locked():
             return Event.read(self._drain(BATCH))
 
     def _take_packed(self, size: int) -> memoryview:
         if size < 1:
             raise UsageError("a batch has 1 event or more, not %r" % (size,))
+        self._check_process()
         left_over = b"".join(islice(self._batch, size))
         if left_over:
             return memoryview(left_over)
-        with self._lock:
+        with self._locked():
             return self._drain(size)
 
     def _drain(self, most: int) -> memoryview:
@@ -286,7 +289,7 @@ class Tracer:
         threads may only stop() or close() meanwhile; stats(), set_filter() and the like wait until the
         end there, and work in ``callback``. Raises ClosedError, and RetransError inside its own callback.
         """
-        with self._lock:
+        with self._locked():
             native = self._open_native()
             if self._runner is not None:
                 raise RetransError("run() was called inside its own callback; it cannot be nested")
@@ -327,12 +330,12 @@ class Tracer:
         cannot be here, after which the one before still counts, and ClosedError. With ``count_by``, a
         filter by reason, stall or pid cannot be unless the first one asked for such.
         """
-        with self._lock:
+        with self._locked():
             self._open_native().set_filter(filter or None)
 
     def stats(self) -> Stats:
         """Counts since the start. Raises ClosedError after close()."""
-        with self._lock:
+        with self._locked():
             return self._open_native().stats()
 
     def counts(self) -> Counts:
@@ -343,7 +346,7 @@ class Tracer:
         back, by flow, failed attempts included; a listener's SYN-ACKs have a remote of zeros there.
         Raises ClosedError after close().
         """
-        with self._lock:
+        with self._locked():
             rows, beyond = self._open_native().counts()
         return counts(self._count_by, rows, beyond, *self._prefixes, segs=self.capabilities.ledger,
                       bytes_known="len" not in self.capabilities.missing)
@@ -356,17 +359,18 @@ class Tracer:
         is not bounded. Raises ClosedError after close(), and UnsupportedKernel where segments are not
         counted (``capabilities.ledger``).
         """
+        self._check_process()
         if not self.capabilities.ledger:
             raise UnsupportedKernel(self.capabilities.why("ledger"))
         # Looking through /proc takes a while on a large host, so events can be fetched meanwhile.
         return self._books.ledger(self._netns_counts)
 
     def _netns_counts(self) -> List[NetnsCount]:
-        with self._lock:
+        with self._locked():
             return self._open_native().netns_counts()
 
     def _kernel_segs(self, netns_fd: int) -> Reading:
-        with self._lock:
+        with self._locked():
             return self._open_native().kernel_segs(netns_fd)
 
     def drop_rights(self, uid: int, gid: int) -> Tuple[str, ...]:
@@ -379,7 +383,7 @@ class Tracer:
         The process must have a single thread: of others the capabilities would stay. Raises
         PermissionDenied, UsageError or RetransError, after which the process should end.
         """
-        with self._lock:
+        with self._locked():
             native = self._open_native()
             self._counters.hold()
             return capability_names(native.drop_rights(uid, gid))
@@ -418,7 +422,18 @@ class Tracer:
             native.close()
             self._counters.close()
 
+    def _locked(self) -> ContextManager[Any]:
+        """_lock; in a forked child it may be held for ever, by a thread that only the parent has."""
+        self._check_process()
+        return self._lock
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedError("the tracer belongs to process %d, from which this one (%d) was forked: make another"
+                              " one here, or read events there" % (self._pid, os.getpid()))
+
     def _open_native(self) -> "_library.NativeTracer":
+        self._check_process()
         if self._native is None:
             raise ClosedError("the tracer is closed; make a new one")
         return self._native

@@ -179,7 +179,7 @@ def test_disk_full(lab: Lab, tree: str, arguments: List[str]) -> None:
         code, _, err = run_copy(tree, *arguments, before=shell)
     assert code == OUTPUT
     assert "Traceback" not in "\n".join(err)
-    commands.one_sentence(err[-1:], "space")
+    commands.one_sentence(err[-2:-1], "space")
 
 
 def test_disk_fills_up_on_the_way(lab: Lab, tree: str) -> None:
@@ -192,7 +192,7 @@ def test_disk_fills_up_on_the_way(lab: Lab, tree: str) -> None:
     with connecting(lab.client, V4.dead, count=10):
         code, _, err = run_copy(tree, "--json", before=shell)
     assert code == OUTPUT
-    commands.one_sentence(err[-1:], "space")
+    commands.one_sentence(err[-2:-1], "space")
 
 
 def test_no_stdout_at_all(lab: Lab, tree: str) -> None:

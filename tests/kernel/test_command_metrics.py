@@ -77,7 +77,7 @@ def test_a_retransmit_is_counted(lab: Lab, nothing_left_behind: None) -> None:
     assert values(text, "retrans_attached") == [1] and values(text, "retrans_build_info", attach="tp_btf") == [1]
     namespace = values(text, "retrans_ledger_namespace_segments", netns=str(lab.client.inode), outcome="delivered")
     assert namespace == [2]
-    assert err[0] == TOLD.format("%s:%d" % place) and len(err) == 3
+    assert err[0] == TOLD.format("%s:%d" % place) and len(err) == 4
 
 
 def test_other_labels(lab: Lab, nothing_left_behind: None) -> None:
@@ -155,7 +155,7 @@ def test_scraped_while_it_ends(nothing_left_behind: None, number: int) -> None:
         time.sleep(0.3)
         asked = time.monotonic()
         err = ended(child, number)
-        assert time.monotonic() - asked < 5 and len(err) == 3, err
+        assert time.monotonic() - asked < 5 and len(err) == 4, err
         stop.set()
         for scraper in scrapers:
             scraper.join()

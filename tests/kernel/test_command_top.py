@@ -167,7 +167,7 @@ def test_into_a_pipe(lab: Lab, nothing_left_behind: None, options: List[str], ta
     assert sum(line.startswith(" REMOTE PORT") for line in out) in (max(1, tables - 1), tables)
     last = text[text.rindex("REMOTE PORT"):]
     assert re.search(r"^ 4301 +1 +\d", last, re.M) and re.search(r"^ 4302 +1 +\d", last, re.M), text
-    assert err[-1].startswith("ledger:")
+    assert err[-2].startswith("ledger:")
 
 
 def test_a_dumb_terminal(lab: Lab, nothing_left_behind: None) -> None:

@@ -255,7 +255,7 @@ def test_the_command(lab: Lab, nothing_left_behind: None) -> None:
     head = [line for line in out if line]
     assert head[0].split() == ["SEGMENTS", "EVENTS", "BYTES", "REMOTE"] and len(head) == 3
     assert head[2].startswith("others: ") and "remotes" in head[2] and "beyond the 30 that are kept apart" in head[2]
-    assert err[-1].startswith("ledger: ")
+    assert err[-2].startswith("ledger: ")
 
 
 def test_the_command_in_json(nothing_left_behind: None) -> None:

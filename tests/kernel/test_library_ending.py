@@ -282,9 +282,11 @@ def test_opening_under_a_storm_of_signals(nothing_left_behind: None) -> None:
 def test_a_forked_childs_stop_is_not_ours(tracer: Any) -> None:
     child = os.fork()
     if not child:
-        tracer._pid = os.getpid()  # as a C program would: no guard
-        tracer.stop()
-        os._exit(0)
+        try:
+            tracer._pid = os.getpid()  # as a C program would: no guard
+            tracer.stop()
+        finally:
+            os._exit(0)
     os.waitpid(child, 0)
     before = time.thread_time()
     deadline = time.monotonic() + 0.5

@@ -136,5 +136,5 @@ def test_trace_tells_which_flows_storm(lab: Lab, nothing_left_behind: None) -> N
         code, _, err = child.end()
         flow = " -> ".join(name(loud))
     assert code == 0, err
-    assert err[-3].startswith("rate-limited (--rate): ") and flow in err[-3]
-    assert " rate-limited, " in err[-2] and " + rate-limited 0 " not in err[-1]
+    assert err[-4].startswith("rate-limited (--rate): ") and flow in err[-4]
+    assert " rate-limited, " in err[-3] and " + rate-limited 0 " not in err[-2]

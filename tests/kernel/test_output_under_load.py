@@ -91,7 +91,8 @@ def check_end(err: List[str], word: str) -> None:
     text = "\n".join(err)
     assert "Traceback" not in text and "Exception ignored" not in text, text
     assert [line for line in err if " events, " in line] and [line for line in err if line.startswith("ledger: ")]
-    commands.one_sentence(err[-1:], word)
+    assert err[-1].startswith("in segments: seen ")
+    commands.one_sentence(err[-2:-1], word)
 
 
 @pytest.mark.parametrize("size", ["64k", "1m"])

@@ -41,7 +41,7 @@ def test_default_command_is_trace(run: Run) -> None:
         assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end",
                             "TIME         PID     COMM            LADDR:LPORT          T> RADDR:RPORT          "
                             "STATE        REASON        STALL_MS USER       NETNS           WORKLOAD"]
-        storms, summary, ledger = done.err
+        storms, summary, ledger, last = done.err
         assert storms == ("rate-limited (--rate): 10.0.0.1:80 -> 10.0.2.2:443 12 segments; 10.0.0.1:80 -> 10.0.1.2:443"
                           " 11 segments; 10.0.0.1:80 -> 10.0.0.2:443 10 segments")
         assert summary == (
@@ -49,6 +49,8 @@ def test_default_command_is_trace(run: Run) -> None:
             " the ring buffer was full")
         # the stub's own two; before them stands what this machine's namespaces sent again meanwhile
         assert re.match(r"ledger: (.*; )?kernel counter unreadable in \d+ namespaces, with 10 segments$", ledger)
+        assert re.match(r"in segments: seen 12, lost 36, limited 23, unexplained -?\d+; \d+ netns unreadable$", last)
+        assert len(last) <= 80
 
 
 def test_verbose_names_the_library_and_shows_failed_attempts(run: Run, stub: Callable[..., str]) -> None:
@@ -195,8 +197,8 @@ def test_refusals(run: Run, stub: Callable[..., str], macros: Dict[str, str], co
 
 
 @pytest.mark.parametrize("shell, code, lines", [
-    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 3),
-    ('exec "$@" >/dev/full', 6, 4), ('exec "$@" 2>/dev/full', 0, 0),
+    ('exec "$@" >&-', 6, 1), ('exec "$@" 2>&-', 0, 0), ('exec "$@" >&- 2>&-', 6, 0), ('exec "$@" <&-', 0, 4),
+    ('exec "$@" >/dev/full', 6, 5), ('exec "$@" 2>/dev/full', 0, 0),
 ])
 def test_closed_and_full_outputs(run: Run, shell: str, code: int, lines: int) -> None:
     done = run("--duration", "0.1", shell=shell)
@@ -212,7 +214,7 @@ def test_help_and_version_on_a_full_disk(run: Run, option: str) -> None:
 def test_a_reader_that_goes_away_ends_it_without_another_event(run: Run) -> None:
     done = run(shell='{ "$@"; echo "code $?" >&2; } | head -n 1')
     assert done.out == ["Tracing retransmits ... Hit Ctrl-C to end"]
-    assert done.err[-1] == "code 141" and "went away" in done.err[-2]
+    assert done.err[-1] == "code 141" and "went away" in done.err[-3] and done.err[-2].startswith("in segments: seen ")
 
 
 INTERRUPT = 'trap "" HUP; "$@" & child=$!; sleep 0.6; kill -%s $child; wait $child'
@@ -227,7 +229,7 @@ def test_signals_are_an_orderly_end(run: Run, name: str) -> None:
                 'p = subprocess.Popen(sys.argv[1:]); time.sleep(0.6); p.send_signal(2); ' \
                 'sys.exit(p.wait())" "$@"' % sys.executable
     done = run(shell=shell)
-    assert done.code == 0 and done.err[-2].startswith("11 events"), done
+    assert done.code == 0 and done.err[-3].startswith("11 events") and done.err[-1].startswith("in segments: seen "), done
 
 
 def test_nohup_is_respected(run: Run) -> None:

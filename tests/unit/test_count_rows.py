@@ -5,7 +5,7 @@ from typing import Any, Callable, List
 import pytest
 from fake_library import FakeLibrary
 from retrans_ctypes import Count, Tracer, UsageError
-from retrans_ctypes.cli.follow import storms
+from retrans_ctypes.cli.ending import storms
 from retrans_ctypes.clock import WallClock
 from retrans_ctypes.counts import COUNT_BY, Counts, NativeRow, Sum, counts
 from retrans_ctypes.sinks.counts import Naming, NdjsonCounts, TextCounts, amount, remainder
@@ -179,7 +179,7 @@ def test_the_command(run: Run) -> None:  # noqa: F811
         [], ["SEGMENTS", "EVENTS", "BYTES", "LOCAL", "REMOTE"], ["12", "3", "-", "10.0.0.1:80", "10.0.2.2:443"]] or (
             done.out[2].split()[:2] == ["12", "3"])
     assert done.out[3] == "others: 21 segments in 2 flows"
-    assert done.err[0] == "Tracing retransmits ... Hit Ctrl-C to end" and len(done.err) == 3
+    assert done.err[0] == "Tracing retransmits ... Hit Ctrl-C to end" and len(done.err) == 4
     lines = [json.loads(line) for line in run("count", "--by", "rport", "--json", "--duration", "0.1").out]
     assert [line["type"] for line in lines] == ["count"] * 3 + ["counts", "ledger"]
 
@@ -191,7 +191,7 @@ def test_an_interval_makes_tables(run: Run) -> None:  # noqa: F811
 
 def test_an_interval_shorter_than_a_clock_tells_ends_too(run: Run) -> None:  # noqa: F811
     done = run("count", "--interval", "1e-20", "--duration", "0.1")
-    assert done.code == 0 and done.err[-1].startswith("ledger: ")
+    assert done.code == 0 and done.err[-2].startswith("ledger: ")
 
 
 @pytest.mark.parametrize("arguments, word", [

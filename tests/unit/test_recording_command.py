@@ -27,8 +27,9 @@ def test_a_database_is_the_default(run: Run, tmp_path: Any) -> None:
     done = record(run, tmp_path, *FOR)
     assert (done.code, done.out) == (0, [])
     assert done.err[0] == "Recording retransmits in retrans.db ... Hit Ctrl-C to end"
-    assert done.err[-3].startswith("11 events, 12 segments") and done.err[-2].startswith("ledger: ")
-    assert done.err[-1] == "3 events in retrans.db"
+    assert done.err[-4].startswith("11 events, 12 segments") and done.err[-3].startswith("ledger: ")
+    assert done.err[-1].startswith("in segments: seen 12, lost 36, limited 23, unexplained ")
+    assert done.err[-2] == "3 events in retrans.db"
     assert os.listdir(str(tmp_path)) == ["retrans.db"]
     stats, ledger, ended = select(tmp_path / "retrans.db", "SELECT stats, ledger, ended_ns FROM session")[0]
     assert json.loads(stats)["lost"] == 14 and json.loads(ledger)["type"] == "ledger" and ended
@@ -42,21 +43,21 @@ def test_a_database_is_the_default(run: Run, tmp_path: Any) -> None:
 def test_lines(run: Run, tmp_path: Any, arguments: List[str]) -> None:
     done = record(run, tmp_path, *FOR, *arguments)
     name, = os.listdir(str(tmp_path))
-    assert done.code == 0 and done.err[-1] == "3 events in " + name
+    assert done.code == 0 and done.err[-2] == "3 events in " + name
     lines = (tmp_path / name).read_text().splitlines()
     assert [json.loads(line)["type"] for line in lines] == ["session"] + ["event"] * 3 + ["end", "ledger"]
 
 
 def test_standard_output(run: Run, tmp_path: Any) -> None:
     done = record(run, tmp_path, "-o", "-", *FOR)
-    assert done.code == 0 and done.err[-1] == "3 events in standard output" and not os.listdir(str(tmp_path))
+    assert done.code == 0 and done.err[-2] == "3 events in standard output" and not os.listdir(str(tmp_path))
     assert [json.loads(line)["type"] for line in done.out] == ["session"] + ["event"] * 3 + ["end", "ledger"]
 
 
 def test_a_reader_that_goes_away_ends_it(run: Run) -> None:
     done = run("record", "-o", "-", shell='{ "$@"; echo "code $?" >&2; } | head -n 1')
     assert json.loads(done.out[0])["type"] == "session" and len(done.out) == 1
-    assert done.err[-1] == "code 141" and "went away" in done.err[-2]
+    assert done.err[-1] == "code 141" and "went away" in done.err[-3]
 
 
 def test_the_filter_is_kept_as_it_was_typed(run: Run, tmp_path: Any) -> None:
@@ -76,7 +77,7 @@ def test_a_rotated_recording(run: Run, tmp_path: Any) -> None:
     assert all(re.match(r"retrans-\d{8}-\d{6}Z\.db$", name) for name in names)
     assert done.err[0].startswith("Recording retransmits in retrans-20")
     assert re.match(r"3 events in [34] files, the last of them %s; (1 older file was|2 older files were) removed \(--keep\)$"
-                    % re.escape(names[-1]), done.err[-1]), done.err[-1]
+                    % re.escape(names[-1]), done.err[-2]), done.err[-2]
     assert all(select(tmp_path / name, "SELECT ended_ns IS NOT NULL FROM session") == [(1,)] for name in names)
 
 
@@ -161,7 +162,7 @@ def test_a_terminal_is_told_how_far_it_is(run: Run, stub: Callable[..., str], tm
     assert len(status) == 2 and all(len(part) < columns for part in status)
     if columns == 200:
         assert re.match(r"3 events, 14 lost, \d+\.\d KiB in /.*\\x1b\[31mlong-name.db$", status[0].rstrip())
-    assert shown[-1].endswith("long-name.db") and not [line for line in text.splitlines() if "lost, 2" in line]
+    assert [part for part in shown if part.endswith("long-name.db")] and shown[-1].endswith("unreadable") and not [line for line in text.splitlines() if "lost, 2" in line]
 
 
 def test_a_pipe_is_not(run: Run, tmp_path: Any) -> None:
@@ -195,3 +196,45 @@ def test_kill_9_of_the_command(run: Run, stub: Callable[..., str], tmp_path: Any
     stats, ended = select(path, "SELECT stats, ended_ns FROM session")[0]
     assert json.loads(stats)["events"] == 11 and ended is None
     assert select(path, "SELECT count(*) FROM event") == [(3,)]
+
+
+@pytest.mark.parametrize("name", ["r.db", "r.ndjson"])
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_hangup_begins_it_anew(stub: Callable[..., str], tmp_path: Any, name: str, moved: bool) -> None:
+    """Both sessions are whole, in a file each where the first one was renamed."""
+    path = tmp_path / name
+    with subprocess.Popen([sys.executable, "-m", "retrans_ctypes", "record", "-o", str(path)], start_new_session=True,
+                          env=dict(os.environ, RETRANS_CTYPES_LIBRARY=stub()), stderr=subprocess.PIPE) as process:
+        assert process.stderr and b"Recording" in process.stderr.readline()
+        time.sleep(0.7)
+        if moved:
+            path.rename(tmp_path / ("old-" + name))
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        err = process.stderr.read().decode().splitlines()
+    assert process.returncode == 0 and err[-2].startswith("3 events in " + ("2 files" if moved else str(path))), err
+    files = [tmp_path / ("old-" + name), path] if moved else [path]
+    assert sorted(os.listdir(str(tmp_path))) == sorted(file.name for file in files)
+    if name == "r.db":
+        ended = [row for file in files for row in select(file, "SELECT ended_ns IS NOT NULL FROM session")]
+        assert ended == [(1,), (1,)]
+        assert all(file.read_bytes()[18:20] == b"\1\1" for file in files), "still in WAL mode"
+    else:
+        types = [json.loads(line)["type"] for file in files for line in file.read_text().splitlines()]
+        assert types == ["session"] + ["event"] * 3 + ["end", "ledger", "session", "end", "ledger"]
+
+
+def test_a_hangup_with_the_terminal_ends_it(stub: Callable[..., str], tmp_path: Any) -> None:
+    """As when ssh is cut off: nobody is there to end it later."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "retrans_ctypes", "record", "-o", str(tmp_path / "r.db")]
+    with subprocess.Popen(["setsid", "--ctty"] + command, stdin=theirs, stdout=theirs, stderr=theirs,
+                          env=dict(os.environ, RETRANS_CTYPES_LIBRARY=stub())) as process:
+        os.close(theirs)
+        while b"Recording" not in os.read(ours, 4096):
+            pass
+        time.sleep(0.7)
+        os.close(ours)
+        assert process.wait(20) == 0
+    assert select(tmp_path / "r.db", "SELECT ended_ns IS NOT NULL FROM session") == [(1,)]

@@ -7,7 +7,7 @@ from typing import List, Tuple
 
 from ..errors import OutputError, RetransError, UsageError
 from .commands import COMMANDS, DEFAULT
-from .follow import tell
+from .ending import tell_error
 from .options import program
 
 
@@ -19,7 +19,7 @@ def main(arguments: List[str]) -> int:
         exit_code: int = import_module("." + name, __name__).main(rest)
         return exit_code
     except RetransError as error:
-        tell("retrans_ctypes: %s" % error)
+        tell_error(error)
         return error.exit_code
 
 

@@ -15,8 +15,9 @@ from ..sinks.output import Output
 from ..sinks.text import BANNER
 from ..tracer import Tracer
 from ..workload.numbers import cgroup_paths, commands
+from .ending import account_for, end, honest_end
 from .filter_options import add_filter_options, chosen_filter
-from .follow import account_for, end, introduce, tell
+from .follow import introduce, tell
 from .options import (
     Parser, above, add_color_option, add_prefixes, add_time_options, add_user, add_verbose, add_ways, check_prefixes,
     colours_for, seconds, time_style,
@@ -43,16 +44,16 @@ def main(arguments: List[str]) -> int:
         introduce(tracer, options.verbose, kept)
         tell(BANNER)
         sink = make_sink(options, output)
-        try:
-            watch(tracer, sink, output, options.interval, options.duration)
-            end(tracer)
-            sink.show(tracer.counts())
-        finally:
-            end(tracer)
-            ledger = account_for(tracer)
-        if options.json:
-            output.line(encode(ledger))
-            output.flush()
+        with honest_end(tracer, signals):
+            try:
+                watch(tracer, sink, output, options.interval, options.duration)
+                end(tracer)
+                sink.show(tracer.counts())
+            finally:
+                ledger = account_for(tracer, limits=False)
+            if options.json:
+                output.line(encode(ledger))
+                output.flush()
     return 0
 
 

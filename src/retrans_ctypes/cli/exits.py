@@ -3,7 +3,7 @@
 from typing import Dict
 
 EXIT_CODES = {
-    0: "ended as asked: Ctrl-C, SIGTERM, --duration",
+    0: "ended as asked: Ctrl-C, SIGTERM, SIGHUP, --duration",
     1: "something unexpected failed",
     2: "bad usage, or a filter that cannot be",
     3: "more rights are needed",

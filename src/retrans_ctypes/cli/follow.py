@@ -4,12 +4,10 @@ import os
 import sys
 import textwrap
 import time
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
-from ..counts import Counts
 from ..event import Event
 from ..sinks import Sink
-from ..sinks.counts import amount, remainder
 from ..sinks.output import Output
 from ..sinks.printable import printable
 from ..stats import Stats
@@ -51,13 +49,6 @@ def follow(
     sink.finish()
 
 
-def end(tracer: Tracer) -> None:
-    """Detach, so that what is told of it agrees; events that nobody can take any more are dropped."""
-    tracer.stop()
-    while not tracer.ended:
-        tracer.poll(0)
-
-
 def introduce(tracer: Tracer, verbose: bool, kept: Sequence[str]) -> None:
     """What there is to say before the first event. ``kept``: capabilities that could not be dropped."""
     able = tracer.capabilities
@@ -74,29 +65,8 @@ def introduce(tracer: Tracer, verbose: bool, kept: Sequence[str]) -> None:
     tell("the %s buffer has %d KiB" % (able.buffer, able.buffer_bytes >> 10))
 
 
-def account_for(tracer: Tracer) -> Dict[str, Any]:
-    """Tell what was seen and what became of the rest; returns the ledger, ready for JSON."""
-    stats = tracer.stats()
-    tell(summary(stats, tracer.capabilities.ledger))
-    if not tracer.capabilities.ledger:
-        why = tracer.capabilities.why("ledger")
-        tell("no ledger: " + why)
-        return {"type": "ledger", "total": None, "namespaces": [], "why": why}
-    ledger = tracer.ledger()
-    tell(ledger.sentence())
-    return ledger.to_dict()
-
-
-def storms(counts: Counts) -> str:
-    """Which flows the rate limit kept something back of: the largest three, and what the others come to."""
-    shown, others = counts.top(3)
-    told = ["%s -> %s %s" % (row.key[0], row.key[1], amount(row.events, row.segs)) for row in shown]
-    rest = remainder(counts.by, others, counts.beyond, len(counts.rows))
-    return "rate-limited (--rate): " + "; ".join(told + [rest] if rest else told)
-
-
 def summary(stats: Stats, segments: bool = True) -> str:
-    """The last line: what was seen, and what was not. ``segments``: whether they are counted."""
+    """What was seen, and what was not, event by event. ``segments``: whether they are counted."""
     lost = "%d lost" % stats.lost
     if stats.lost and segments:
         lost += " (%d segments): the ring buffer was full" % stats.lost_segs

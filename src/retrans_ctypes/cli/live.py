@@ -2,7 +2,7 @@
 
 import argparse
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Callable, Iterator, Optional, Tuple
 
 from ..errors import UsageError
 from ..rights import account
@@ -28,19 +28,20 @@ def add_live_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def tracing(options: argparse.Namespace) -> Iterator[Tracer]:
-    """A tracer that the first Ctrl-C or SIGTERM stops, with its rights dropped and introduced.
+def tracing(options: argparse.Namespace, hangup: Optional[Callable[[], None]] = None) -> Iterator[Tuple[Tracer, StopSignals]]:
+    """A tracer, with its rights dropped and introduced, and what stops it on the first Ctrl-C or SIGTERM.
 
-    ``options`` also has ``verbose``. Raises what Tracer does, and UsageError.
+    ``options`` also has ``verbose``; ``hangup`` is as StopSignals has it. Raises what Tracer does, and
+    UsageError.
     """
     if options.rate is None and options.burst:
         raise UsageError("--burst is part of a limit, and '--rate none' asks for none; leave one of them out")
     chosen = chosen_filter(options)
     become = None if options.user is None else account(options.user)
-    with StopSignals() as signals, Tracer(
+    with StopSignals(hangup) as signals, Tracer(
             filter=chosen, attach=options.attach, buffer=options.buffer, btf=options.btf,
             ring_bytes=options.ring_size, rate=options.rate, burst=options.burst) as tracer:
         signals.stop_with(tracer.stop)
         kept = () if become is None else tracer.drop_rights(*become)
         introduce(tracer, options.verbose, kept)
-        yield tracer
+        yield tracer, signals

@@ -15,7 +15,8 @@ from ..sinks.prometheus.families import Families, Readings
 from ..sinks.prometheus.tally import SERIES, Tally, labels_by
 from ..tracer import Tracer
 from ..workload import Lookups
-from .follow import account_for, end, follow, tell
+from .ending import account_for, honest_end
+from .follow import follow, tell
 from .listening import Address, address, listen, listens_at
 from .live import add_live_options, tracing
 from .options import Parser, above, add_prefixes, add_verbose, check_prefixes
@@ -36,16 +37,16 @@ def main(arguments: List[str]) -> int:
         if not where.loopback:
             tell("warning: anyone who reaches %s can read these metrics, and so which addresses this host talks"
                  " to; 127.0.0.1 is for this host alone" % (where,))
-        with tracing(options) as tracer:
+        with tracing(options) as (tracer, signals):
             families = Families(tally, readings_of(tracer), options.namespaces)
             pages = Pages(Recent(families), lambda: not tracer.ended, tell, any_name=not where.loopback)
-            try:
-                with MetricsServer(door, pages):
-                    tell("Tracing retransmits; metrics are at http://%s/metrics ... Hit Ctrl-C to end" % (where,))
-                    follow(tracer, PrometheusSink(tally), None, None, options.duration)
-            finally:
-                end(tracer)
-                account_for(tracer)
+            with honest_end(tracer, signals):
+                try:
+                    with MetricsServer(door, pages):
+                        tell("Tracing retransmits; metrics are at http://%s/metrics ... Hit Ctrl-C to end" % (where,))
+                        follow(tracer, PrometheusSink(tally), None, None, options.duration)
+                finally:
+                    account_for(tracer)
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from typing import List
+from typing import Callable, List
 
 from ..recording.books import Books
 from ..recording.writer import Writer, this_session
@@ -13,8 +13,9 @@ from ..sinks.printable import printable
 from ..sinks.recording import RecordingSink
 from ..tracer import Tracer
 from ..workload import Lookups
+from .ending import account_for, honest_end
 from .filter_options import typed_filter
-from .follow import account_for, end, follow, storms, tell
+from .follow import follow, tell
 from .live import add_live_options, tracing
 from .options import Parser, add_verbose
 from .recording_files import STDOUT, Files, add_file_options
@@ -31,24 +32,24 @@ def main(arguments: List[str]) -> int:
     files = Files(options)
     options.ring_size = options.ring_size or buffer_bytes(
         os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    with Lookups() as lookups, tracing(options) as tracer:
+    hangup = Hangup()
+    with Lookups() as lookups, tracing(options, None if files.path == STDOUT else hangup.come) as (tracer, signals):
         session, status = this_session(tracer.capabilities, typed_filter(options)), Status(tracer)
 
         def begin() -> Writer:
             return files.next(session, lookups.workload)
         with RecordingSink(begin, Books(tracer), files.limits, tracer.stop, status.show) as sink:
+            hangup.call(sink.reopen)
             tell("Recording retransmits in %s ... Hit Ctrl-C to end" % sink.writer.path)
-            try:
-                follow(tracer, sink, Output() if files.path == STDOUT else None, None, options.duration)
-            finally:
-                status.clear()
-                end(tracer)
-                if tracer.stats().limited:
-                    tell(storms(tracer.counts()))
-                account_for(tracer)
-            sink.end()
-            for line in result(sink, files):
-                tell(line)
+            with honest_end(tracer, signals):
+                try:
+                    follow(tracer, sink, Output() if files.path == STDOUT else None, None, options.duration)
+                finally:
+                    status.clear()
+                    account_for(tracer)
+                sink.end()
+                for line in result(sink, files):
+                    tell(line)
     return 0
 
 
@@ -72,6 +73,19 @@ def result(sink: RecordingSink, files: Files) -> List[str]:
                          sink.writer.path,
                          ", and %s came after that" % _events(sink.dropped) if sink.dropped else ""))
     return lines
+
+
+class Hangup:
+    """A SIGHUP, which may come before there is anything to reopen: then what is opened is new anyway."""
+
+    def __init__(self) -> None:
+        self._reopen: Callable[[], None] = lambda: None
+
+    def call(self, reopen: Callable[[], None]) -> None:
+        self._reopen = reopen
+
+    def come(self) -> None:
+        self._reopen()
 
 
 class Status:

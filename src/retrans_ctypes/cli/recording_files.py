@@ -51,8 +51,9 @@ class Files:
     def next(self, session: Session, lookup: Callable[[Event], Workload]) -> Writer:
         """Raises RecordingError and OutputError."""
         path = self._series.next() if self._series else self.path
+        goes_on = self.begun > 0 and _has_something(path)
         writer = self._open(path, session, lookup)
-        self.begun += 1
+        self.begun += not goes_on
         if self._series:
             self.removed += len(self._series.remove_old(path))
         return writer
@@ -63,6 +64,13 @@ class Files:
         if self._lines:
             return FileLinesWriter(path, session, lookup, _writing)
         return _database()(path, session, lookup, self.limits.bytes)
+
+
+def _has_something(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except OSError:
+        return False
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:

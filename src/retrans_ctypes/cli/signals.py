@@ -1,5 +1,7 @@
-"""Ctrl-C and SIGTERM as a request: the first one asks, the second one insists."""
+"""Ctrl-C and SIGTERM as a request: the first one asks, the second one insists. And SIGHUP, which may ask for
+something else."""
 
+import os
 import signal
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -21,11 +23,15 @@ def postponed() -> Iterator[None]:
 class StopSignals:
     """While entered, the first such signal calls what ``stop_with()`` named last.
 
-    The second raises KeyboardInterrupt. An ignored signal (nohup) stays ignored.
+    The second raises KeyboardInterrupt. An ignored signal (nohup) stays ignored. ``hangup``: called by
+    SIGHUP in place of all that, unless our terminal is gone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hangup: Optional[Callable[[], None]] = None) -> None:
         self.came = False
+        self._hangup = hangup
+        self._had_terminal = _has_terminal()
+        self._later = self._insisted = False
         self._stop: Optional[Callable[[], None]] = None
         self._previous: Dict[signal.Signals, Any] = {}
 
@@ -47,9 +53,25 @@ class StopSignals:
         if self.came:
             stop()
 
+    @contextmanager
+    def not_now(self) -> Iterator[None]:
+        """What insists meanwhile is raised when this is over."""
+        self._later = True
+        try:
+            yield
+        finally:
+            self._later = False
+        if self._insisted:
+            raise KeyboardInterrupt
+
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
+        if number == signal.SIGHUP and self._hangup is not None and _has_terminal() == self._had_terminal:
+            self._hangup()
+            return
         # Handlers stay as they are: changing them in here, Python itself trips over the next signal.
-        if self.came:
+        if self.came and self._later:
+            self._insisted = True
+        elif self.came:
             raise KeyboardInterrupt
         self.came = True
         if self._stop is not None:
@@ -58,3 +80,12 @@ class StopSignals:
     def _restore(self) -> None:
         for number in list(self._previous):
             signal.signal(number, self._previous.pop(number))
+
+
+def _has_terminal() -> bool:
+    """Whether there is a terminal that Ctrl-C may come from, wherever the output goes."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

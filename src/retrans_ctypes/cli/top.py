@@ -23,7 +23,7 @@ from ..sinks.printable import locale_encoding
 from ..tracer import Tracer
 from ..workload import Lookups
 from ..workload.hosts import HostNames
-from .follow import account_for, end, storms, tell
+from .ending import account_for, honest_end
 from .live import add_live_options, tracing
 from .options import (
     Parser, above, add_color_option, add_time_options, add_verbose, colours_for, seconds, terminal_width, time_style,
@@ -130,7 +130,7 @@ def main(arguments: List[str]) -> int:
     gc.set_threshold(_GARBAGE)
     names = [name for by in SHOWN for name in GROUPINGS[by].names] + list(COLUMNS["workload"].names)
     with Lookups(names=names) as lookups, Lookups(names=shown_of_events()) as details, \
-            tracing(options) as tracer:
+            tracing(options) as (tracer, signals), honest_end(tracer, signals):
         try:
             top = Top(tracer, lookups, details, options)
             if options.batch or options.once or not draws_here():
@@ -138,9 +138,6 @@ def main(arguments: List[str]) -> int:
             else:
                 run_screen(top, tracer, output, options)
         finally:
-            end(tracer)
-            if tracer.stats().limited:
-                tell(storms(tracer.counts()))
             account_for(tracer)
     return 0
 

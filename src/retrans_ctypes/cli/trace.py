@@ -10,7 +10,8 @@ from ..sinks.columns import describe
 from ..sinks.output import Output
 from ..sinks.text import BANNER
 from ..tracer import Tracer
-from .follow import account_for, end, follow, storms, tell
+from .ending import account_for, honest_end
+from .follow import follow, tell
 from .live import add_live_options, tracing
 from .options import Parser, say, terminal_width
 from .showing import add_show_options, lookups_for, make_clock, make_sink, shown_columns, wanted
@@ -25,20 +26,18 @@ def main(arguments: List[str]) -> int:
         return 0
     output = Output()
     shown = shown_columns(options, terminal_width())
-    with lookups_for(options, shown) as lookups, tracing(options) as tracer:
+    with lookups_for(options, shown) as lookups, tracing(options) as (tracer, signals):
         if options.json:
             tell(BANNER)
-        try:
-            sink = make_sink(options, output, shown, make_clock(options), lookups)
-            follow(tracer, sink, output, wanted(options), options.duration)
-        finally:
-            end(tracer)
-            if tracer.stats().limited:
-                tell(storms(tracer.counts()))
-            ledger = account_for(tracer)
-        if options.json:
-            output.line(encode(ledger))
-            output.flush()
+        with honest_end(tracer, signals):
+            try:
+                sink = make_sink(options, output, shown, make_clock(options), lookups)
+                follow(tracer, sink, output, wanted(options), options.duration)
+            finally:
+                ledger = account_for(tracer)
+            if options.json:
+                output.line(encode(ledger))
+                output.flush()
     return 0
 
 

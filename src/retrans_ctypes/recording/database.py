@@ -84,6 +84,7 @@ class DatabaseWriter(Writer):
         database, self._database = self._database, None
         if database is not None:
             self._finish(database)
+            self._finish_moved()
         # Only now: closing any descriptor of the file lets SQLite's own locks go.
         lock, self._lock = self._lock, None
         if lock is not None:
@@ -101,6 +102,18 @@ class DatabaseWriter(Writer):
             pass
         finally:
             database.close()
+
+    def _finish_moved(self) -> None:
+        """Renamed meanwhile, it has all that was committed, but SQLite leaves it a WAL database."""
+        assert self._lock is not None
+        try:
+            path = os.readlink("/proc/self/fd/%d" % self._lock)
+            if path == self._real or not os.path.samestat(os.fstat(self._lock), os.lstat(path)):
+                return
+            refuse_strangers(path)
+            self._finish(sqlite3.connect(path, isolation_level=None))
+        except (OSError, RetransError, sqlite3.Error):
+            pass  # removed, or not ours to look for
 
     def _open(self, most: Optional[int]) -> None:
         assert self._lock is not None

@@ -26,7 +26,8 @@ class Limits(NamedTuple):
 
 
 class RecordingSink(Sink):
-    """Writes into what ``begin`` opens, a file at a time; a context manager.
+    """Writes into what ``begin`` opens, a file at a time; a context manager. reopen() may be called by a
+    signal handler.
 
     ``books`` has stats(), ledger() and turn(), as recording.books.Books. ``stop``: called once, when
     there shall be no more events. ``told``: called each time something was committed.
@@ -46,6 +47,7 @@ class RecordingSink(Sink):
         self._before = self._seen = 0
         self._begun = self._committed = self._accounted = time.monotonic()
         self.writer = begin()
+        self._reopens = False
         self.full = False
         """Whether the size that it may have was reached, and ended it."""
         self.dropped = 0
@@ -74,6 +76,9 @@ class RecordingSink(Sink):
     def flush(self) -> None:
         """Also where nothing came; commits what is older than that."""
         now = time.monotonic()
+        if self._reopens:
+            self._reopens = False
+            self._turn()
         if now - self._committed < COMMIT:
             return
         self._committed = now
@@ -86,6 +91,10 @@ class RecordingSink(Sink):
         if self._limits.seconds is not None and now - self._begun >= self._limits.seconds:
             self._turn()
         self._told(self)
+
+    def reopen(self) -> None:
+        """At the next flush(), end what is written and begin what has its path by then."""
+        self._reopens = True
 
     def finish(self) -> None:
         self.writer.keep(self._books.stats(), None)
