@@ -8,7 +8,7 @@ from typing import Any, Callable, Tuple
 import pytest
 from lab import tried
 
-COMMANDS = {"trace": ["trace", "--json"], "count": ["count", "--interval", "0.1"], "top": ["top", "--batch"],
+COMMANDS = {"trace": ["trace", "--json", "-v"], "count": ["count", "--interval", "0.1"], "top": ["top", "--batch"],
             "record": ["record", "-o", "-"], "metrics": ["metrics", "--listen", "127.0.0.1:0"]}
 
 # What brings the end about, in the process itself, and its exit code.
