@@ -42,11 +42,15 @@ def main(arguments: List[str]) -> int:
             hangup.call(sink.reopen)
             tell("Recording retransmits in %s ... Hit Ctrl-C to end" % sink.writer.path)
             with honest_end(tracer, signals):
+                written = False
                 try:
                     follow(tracer, sink, Output() if files.path == STDOUT else None, None, options.duration)
+                    written = True
                 finally:
                     status.clear()
                     account_for(tracer)
+                    if not written:
+                        tell_unwritten(tracer.stats().drained - sink.kept, sink)
                 sink.end()
                 for line in result(sink, files):
                     tell(line)
@@ -56,6 +60,11 @@ def main(arguments: List[str]) -> int:
 def buffer_bytes(cpus: int, memory: int) -> int:
     """Size of the kernel's buffer; 0, the library's default, where that is larger or memory is short."""
     return _BUFFER if cpus * _EACH_CPU < _BUFFER <= memory // _SHARE else 0
+
+
+def tell_unwritten(events: int, sink: RecordingSink) -> None:
+    if events > 0:
+        tell("up to %s of those seen are not in %s" % (_events(events), sink.writer.path))
 
 
 def result(sink: RecordingSink, files: Files) -> List[str]:

@@ -41,6 +41,7 @@ class LinesWriter(Writer):
         for lines in self._writer.lines(batch, offset_ns, None if same is None else same.to_dict()):
             self._put(lines)
         self.events += len(batch) // Event.LAYOUT.size
+        self.kept = self.events
 
     def size(self) -> int:
         return self._bytes

@@ -19,6 +19,8 @@ class Writer:
     path = ""
     events = 0
     """Written so far, in this session."""
+    kept = 0
+    """Of these, those that outlive this process."""
 
     def write(self, batch: Buffer, offset_ns: int, same: Optional[Workload] = None) -> None:
         """Packed events, and what the wall clock is ahead of CLOCK_MONOTONIC. ``same``: names that all of

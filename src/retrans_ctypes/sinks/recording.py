@@ -58,6 +58,11 @@ class RecordingSink(Sink):
         """Written so far, into all files."""
         return self._before + self.writer.events
 
+    @property
+    def kept(self) -> int:
+        """Of these, those that stay in the files whatever comes."""
+        return self._before + self.writer.kept
+
     def start(self) -> None:
         if not self._limits.rotate and self._at_its_size():
             self._end_here()
@@ -132,6 +137,6 @@ class RecordingSink(Sink):
         """End this file, and begin the next one."""
         self.end()
         self._books.turn()
-        self._before += self.writer.events
-        self.writer = self._begin()
+        ended, self.writer = self.writer, self._begin()
+        self._before += ended.events
         self._begun = self._accounted = time.monotonic()
