@@ -23,7 +23,8 @@ ADDRESS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_u
 VALGRIND_WAYS = ALL if tried.AT_LENGTH else [RING, Way("tp", "perf")]
 STEP = 1 if tried.AT_LENGTH else 11  # descriptors
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=all",
-            "--errors-for-leak-kinds=all", "--track-fds=yes"]
+            "--errors-for-leak-kinds=all", "--track-fds=yes",
+            "--suppressions=" + os.path.join(FOLDER, "valgrind.supp")]
 # It says so once for each call of bpf() that is younger than itself, and goes by what the kernel writes then.
 UNKNOWN_CALL = "WARNING: unhandled eBPF command"
 
