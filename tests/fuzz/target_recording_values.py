@@ -1,4 +1,5 @@
 """Recordings in order, whose tables and lines hold values that nobody recorded."""
+import copy
 import json
 import os
 import sqlite3
@@ -52,7 +53,7 @@ def _event(choices: Choices) -> Recorded:
 
 
 def _session(choices: Choices) -> Dict[str, Any]:
-    row = session()
+    row = copy.deepcopy(session())  # what it holds is everybody's
     for name in ("stats", "ledger"):
         if choices.now_and_then(3):
             row[name] = json.loads(json.dumps(row[name]))

@@ -60,7 +60,7 @@ def built() -> None:
 
 def run(name: str, folder: str, *arguments: str) -> Tuple[str, float]:
     """What a target said, and its CPU seconds. Fails with the input that went wrong."""
-    command = [os.path.join(BUILT, name), "-artifact_prefix=%s/wrong-" % folder, "-timeout=30", "-rss_limit_mb=2000",
+    command = [*tried.OF_ITS_OWN, os.path.join(BUILT, name), "-artifact_prefix=%s/wrong-" % folder, "-timeout=30", "-rss_limit_mb=2000",
                "-max_len=%d" % LARGEST, "-print_final_stats=1", *arguments]
     with open(os.path.join(folder, "said"), "w+", errors="replace") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)

@@ -86,7 +86,7 @@ def _hex(path: str) -> str:
 
 
 def _target(folder: str, name: str) -> List[str]:
-    return [sys.executable, "-X", "dev", os.path.join(HERE, "fuzzing.py"), "target_" + name, str(tried.FUZZ_SECONDS), folder,
+    return [*tried.OF_ITS_OWN, sys.executable, "-X", "dev", os.path.join(HERE, "fuzzing.py"), "target_" + name, str(tried.FUZZ_SECONDS), folder,
             os.path.join(CORPUS, name)]
 
 

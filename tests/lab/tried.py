@@ -15,6 +15,9 @@ AT_LENGTH = os.environ.get("RETRANS_TEST_RELIABILITY") == "1"
 FUZZ_SECONDS = float(os.environ.get("RETRANS_TEST_FUZZ_SECONDS", "20" if FULL else "2"))
 """CPU time for each fuzzer."""
 
+# Before the command of a libFuzzer: what it takes for its own peak of memory begins with that of who started it.
+OF_ITS_OWN = ["sh", "-c", '"$@"; exit $?', "sh"]
+
 SECTIONS = ("memory", "bad input", "faults", "security", "last line")
 
 

@@ -81,6 +81,7 @@ void look_at(struct seen *seen, const struct tcpretrans_event *events, int n)
 	for (int i = 0; i < n; i++) {
 		MUST(events[i].reason < 8 && events[i].family);
 		seen->events++;
+		seen->failed += events[i].err != 0;
 		seen->segs += events[i].known & TCPRETRANS_KNOWN_SEGS ? events[i].segs : 0;
 		seen->reasons[events[i].reason]++;
 	}

@@ -27,6 +27,7 @@ struct task {
 /* What was seen. */
 struct seen {
 	uint64_t events;
+	uint64_t failed; /* of these, attempts that failed */
 	uint64_t segs;
 	uint64_t reasons[8];
 	uint64_t lines;

@@ -121,10 +121,12 @@ void soak(struct task *task)
 	left = unexplained(task, tracer, before);
 	MUST(!tcpretrans_stop(tracer));
 	tcpretrans_poll(tracer, 0);
-	while ((got = tcpretrans_drain(tracer, events, BATCH)) > 0)
+	while ((got = tcpretrans_drain(tracer, events, BATCH)) > 0) {
 		look_at(&seen, events, got);
-	printf("{\"events\": %lu, \"segs\": %lu, \"lines\": %lu, \"unexplained\": %ld}\n", seen.events, seen.segs,
-	       lines->written, left);
+		lines_write(lines, events, got);
+	}
+	printf("{\"events\": %lu, \"failed\": %lu, \"segs\": %lu, \"lines\": %lu, \"unexplained\": %ld}\n",
+	       seen.events, seen.failed, seen.segs, lines->written, left);
 	tcpretrans_close(tracer);
 	lines_close(lines);
 	free(lines);

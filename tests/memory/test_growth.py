@@ -96,7 +96,8 @@ def test_soak() -> None:
             told: Dict[str, Any] = process.finish()
     check_flat(uses, FILTERS)
     assert not any(held.still_there().values())
-    assert told["events"] > 1000 * took and told["lines"] == 2 * told["events"]
+    assert told["events"] > 1000 * took
+    assert told["lines"] == 2 * told["events"] - told["failed"], told  # one of the two writers leaves those out
     assert told["unexplained"] == 0, told
     summary.say("memory: {:.0f} s of {:,.0f} events a second: {:,} bytes of heap, resident {:+d} KiB, "
                 "{:,} segments, none unexplained".format(
