@@ -26,8 +26,10 @@ SHORT = 60.0  # seconds; below, the random numbers are always the same: no build
 class Judged:
     """What tries one input, counted and timed."""
 
-    def __init__(self, one_input: Callable[[Any], None], seconds: float, folder: str) -> None:
+    def __init__(self, one_input: Callable[[Any], None], seconds: float, folder: str,
+                 done: Callable[[], None] = lambda: None) -> None:
         self._one_input = one_input
+        self._done = done
         self._began = time.process_time()  # what was imported by now is no trial
         self._seconds = seconds
         self._folder = folder
@@ -60,6 +62,7 @@ class Judged:
     def _end(self, seconds: float) -> None:
         with open(os.path.join(self._folder, "done.json"), "w") as file:
             json.dump({"executions": self._count, "seconds": seconds}, file)
+        self._done()
         os._exit(0)  # libFuzzer has no other end by CPU time
 
 
@@ -89,7 +92,7 @@ def main(name: str, seconds: str, folder: str, *corpora: str) -> None:
         sys.argv[0], "-artifact_prefix=" + folder + "/", "-rss_limit_mb=%d" % MOST_MEGABYTES,
         "-timeout=%d" % (5 * MOST_SECONDS),  # of the wall clock: such an input never ends
         "-seed=%d" % (float(seconds) < SHORT), "-max_len=%d" % target.MOST, "-dict=" + words, "-verbosity=0", found] + list(corpora), Judged(
-            target.one_input, float(seconds), folder))
+            target.one_input, float(seconds), folder, target.done))
     atheris.Fuzz()
 
 

@@ -4,8 +4,6 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CORPUS = os.path.join(HERE, "corpus")
-FUZZING = os.path.join(HERE, "fuzzing.py")
 
 
 def prepare() -> None:
