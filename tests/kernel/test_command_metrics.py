@@ -94,11 +94,14 @@ def test_other_labels(lab: Lab, nothing_left_behind: None) -> None:
 
 
 def rights_of(child: commands.Child) -> Set[Any]:
-    """User and capabilities of each thread."""
+    """User and capabilities of each thread; a thread that served a scrape may end while this reads."""
     found = set()
     for status in glob.glob("/proc/%d/task/*/status" % child.process.pid):
-        with open(status) as lines:
-            told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        try:
+            with open(status) as lines:
+                told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         found.add((told["Uid"].split()[1], int(told["CapPrm"], 16)))
     return found
 

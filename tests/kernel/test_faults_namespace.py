@@ -48,7 +48,7 @@ def test_a_namespace_deleted_under_load(tmp_path: Any, nothing_left_behind: None
         ledger = next(line for line in victim.out if line["type"] == "ledger")
         row, = [row for row in ledger["namespaces"] if row["netns"] == inode]
         assert row["kernel"] is row["unexplained"] is None and not row["exact"] and row["delivered"] >= 400, row
-        assert told is not None and told[0] == row["delivered"], victim.err
+        assert told[0] == row["delivered"], victim.err
         assert victim.err.rstrip().endswith(" netns unreadable")
         assert not still_there(victim.held)
     tried.count("faults", "network namespace deleted under load, " + (" ".join(command)),

@@ -162,7 +162,6 @@ def judge(victim: Victim, moment: Moment, killed_ns: int, late: float) -> None:
     if moment.hit == "SIGKILL":
         return
     told = victim.last_line()
-    assert told is not None
     rows = [line for line in victim.out if line["type"] == "ledger"] if moment.hit != "reader closes" else []
     if moment.command in ("trace --json", "count") and rows:
         ours = [row for row in rows[0]["namespaces"] if row["delivered"]]

@@ -11,7 +11,7 @@ from .commands import module
 from .host import tool
 
 STARTED = re.compile(r"^(Tracing|Recording) retransmits", re.M)
-LAST = re.compile(r"in segments: seen (\d+), lost (\d+), limited (\d+), unexplained (-?\d+)(; \d+ netns unreadable)?$")
+LAST = re.compile(r"in segments: seen (\d+), lost (\d+), limited (\d+), unexplained (-?\d+|\?)(; \d+ netns unreadable)?$")
 _KINDS = {"prog_id": "prog", "link_id": "link", "map_id": "map"}
 
 Held = Set[Tuple[str, int]]
@@ -90,12 +90,12 @@ class Victim:
         """What it wrote, as JSON; an unfinished last line is left out."""
         return parsed(self._text(self._paths[0]))
 
-    def last_line(self) -> Optional[Tuple[int, ...]]:
-        """Segments seen, lost, limited and unexplained; checks that it is the last line."""
+    def last_line(self) -> Tuple[Optional[int], ...]:
+        """Segments seen, lost, limited and unexplained (None: not known); checks that it is the last line."""
         lines = self.err.splitlines()
         found = LAST.match(lines[-1])
         assert found and "Traceback" not in self.err, lines
-        return tuple(int(number) for number in found.groups()[:4])
+        return tuple(None if number == "?" else int(number) for number in found.groups()[:4])
 
 
 def parsed(text: str) -> List[Dict[str, Any]]:

@@ -56,7 +56,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 {}
 sys.exit(main())
 """
-LAST = re.compile(r"in segments: seen 12, lost 36, limited 23, unexplained -?\d+; \d+ netns unreadable$")
+LAST = re.compile(r"in segments: seen 12, lost 36, limited 23, unexplained \?; \d+ netns unreadable$")
 # metrics writes nothing to standard output, and record's first line comes before it traces.
 PAIRS = [(command, end) for end, (_, code) in ENDS.items() for command in COMMANDS
          if (command != "metrics" or code not in (6, 141)) and (command != "record" or code != 6)]

@@ -67,9 +67,11 @@ def last_line(stats: Stats, ledger: Optional[Ledger]) -> str:
     if ledger is None:
         return "in events: seen %d, lost %d, limited %d; unexplained is not known: no ledger" % (
             stats.events, stats.lost, stats.limited)
-    line = "in segments: seen %d, lost %d, limited %d, unexplained %d" % (
-        stats.segs, stats.lost_segs + stats.skipped_segs, stats.limited_segs, ledger.total.unexplained or 0)
     closed = len(ledger.unreadable)
+    nothing_read = closed and closed == len(ledger.rows)
+    line = "in segments: seen %d, lost %d, limited %d, unexplained %s" % (
+        stats.segs, stats.lost_segs + stats.skipped_segs, stats.limited_segs,
+        "?" if nothing_read else ledger.total.unexplained)
     return line + ("; %d netns unreadable" % closed if closed else "")
 
 

@@ -194,7 +194,7 @@ class DatabaseWriter(Writer):
         assert database is not None
         if database.in_transaction:
             database.execute("COMMIT")
-        self.kept = self.events
+            self.kept = self.events  # not where SQLite itself took everything back
         self._pending = 0
 
     def _wal_bytes(self) -> int:
