@@ -23,12 +23,12 @@ class Fault(NamedTuple):
 
 
 FAULTS = [
-    Fault("bpf", errno.EMFILE, 83), Fault("bpf", errno.ENOMEM, 97), Fault("bpf", errno.EPERM, 89),
+    Fault("bpf", errno.EMFILE, 23), Fault("bpf", errno.ENOMEM, 37), Fault("bpf", errno.EPERM, 31),
     Fault("mmap", errno.ENOMEM, 5), Fault("open", errno.EMFILE, 3), Fault("malloc", errno.ENOMEM, 1801),
     Fault("epoll_create", errno.EMFILE, 1), Fault("epoll_ctl", errno.ENOMEM, 2), Fault("epoll_wait", errno.EINTR, 2),
     Fault("eventfd", errno.EMFILE, 1), Fault("timerfd", errno.ENFILE, 1),
     Fault("perf_event_open", errno.EMFILE, 1, PERF), Fault("mmap", errno.ENOMEM, 7, PERF),
-    Fault("bpf", errno.EMFILE, 97, RING, BY_REASON),
+    Fault("bpf", errno.EMFILE, 23, RING, BY_REASON),
 ]
 
 
