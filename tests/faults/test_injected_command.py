@@ -9,7 +9,6 @@ from lab import commands, faulting, tried
 from lab.faulting import SHORT_WRITE
 
 FAILED, OUTPUT = 1, 6
-AGAIN_ON_EINTR = (errno.EINTR, SHORT_WRITE)
 
 
 class Fault(NamedTuple):
@@ -74,7 +73,7 @@ def trial(fault: Fault, position: int, faults: str, folder: Any) -> bool:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "{}-{}-{}".format(
     fault.command, fault.kind, errno.errorcode.get(fault.error, "short")))
 def test_call_fails_in_a_command(faults: str, tmp_path: Any, fault: Fault) -> None:
-    position, reached = 0, 0
+    reached = 0
     for position in range(1, 1000) if tried.AT_LENGTH else fault.few:
         folder = tmp_path / str(position)
         folder.mkdir()
