@@ -110,10 +110,11 @@ static int start(struct tcpretrans *tracer, const struct tcpretrans_opts *opts,
 		return explain_buffer(why, err, programs);
 	err = owners_open(&tracer->owners, &tracer->programs);
 	if (err)
-		return explain(why, err, "out of memory");
+		return explain(why, err, NOT_ENOUGH_MEMORY);
 	err = waiter_open(&tracer->waiter, buffer_fd(&tracer->buffer));
 	if (err)
-		return explain(why, err, "no descriptor to wait on: %s", strerror(-err));
+		return explain(why, err, "the kernel gives nothing to wait for events on: %s; its log may "
+			       "say why", strerror(-err));
 	return 0;
 }
 
@@ -140,7 +141,7 @@ int tcpretrans_open(const struct tcpretrans_opts *opts, struct tcpretrans **out)
 		known.no_owners = 1;
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
-		return explain(&why, -ENOMEM, "out of memory");
+		return explain(&why, -ENOMEM, NOT_ENOUGH_MEMORY);
 	tracer->pid = getpid();
 	tracer->counts = known.count_by;
 	tracer->needs = counts_needs_of(known.filter);

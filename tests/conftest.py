@@ -21,7 +21,7 @@ def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "truth: compares with ground truth, and prints how it agrees; "
                                        "RETRANS_TEST_TRUTH=1 (make truth) takes many more events")
     config.addinivalue_line("markers", "reliability: tries to break it, and counts how often; "
-                                       "RETRANS_TEST_RELIABILITY=1 (make reliability) tries more often")
+                                       "RETRANS_TEST_RELIABILITY=1 (make faults) tries more often")
     config.addinivalue_line("markers", "fuzz: random input, for RETRANS_TEST_FUZZ_SECONDS each (make fuzz)")
     if importlib.util.find_spec("retrans_ctypes") is None:
         raise pytest.UsageError("Python does not find retrans_ctypes: PYTHONPATH must name the src "

@@ -10,6 +10,8 @@ struct explain {
 	size_t size;
 };
 
+#define NOT_ENOUGH_MEMORY "there is not enough memory for a tracer; raise the memory limit"
+
 /* Write the sentence and return `code`, so that a function can fail in one line. */
 int explain(const struct explain *to, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

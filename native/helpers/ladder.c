@@ -27,7 +27,7 @@ static int begin_filtering(const struct attempt *attempt)
 	int err = withheld_open(&programs->withheld);
 
 	if (err)
-		return explain(attempt->why, err, "out of memory");
+		return explain(attempt->why, err, NOT_ENOUGH_MEMORY);
 	programs->filtering.object = programs->object;
 	programs->filtering.no_owners = attempt->opts->no_owners;
 	return filtering_set(&programs->filtering, attempt->opts->filter, &programs->can, attempt->why);

@@ -64,11 +64,11 @@ static int explain_load(const struct attempt *attempt, int err, char *log)
 	if (err == -EPERM)
 		return explain_forbidden(why, err);
 	if (err == -ENOMEM && attempt->opts->count_by)
-		return explain(why, err, "the kernel has no memory for that many rows of counts; ask for fewer "
+		return explain(why, err, "there is not enough memory to count in so many rows; ask for fewer "
 			       "or raise the memory limit");
 	if (err == -ENOMEM)
-		return explain(why, err, "the kernel has no memory for a buffer of %zu bytes; ask for a "
-			       "smaller one or raise the memory limit", attempt->programs->buffer_bytes);
+		return explain(why, err, "there is not enough memory to trace with a buffer of %zu bytes; ask "
+			       "for a smaller one or raise the memory limit", attempt->programs->buffer_bytes);
 	if (attempt->opts->btf && err == -E2BIG)
 		return explain(why, -EINVAL, "with the BTF file %s the BPF programs do not load: %s; take an "
 			       "undamaged one, made for this very kernel", attempt->opts->btf, strerror(-err));

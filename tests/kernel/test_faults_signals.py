@@ -13,13 +13,12 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 import pytest
 from lab import tried
 from lab.books import inhabited
-from lab.link import V4, Lab
-from lab.traffic import connecting
+from lab.link import Lab
+from lab.traffic import connecting_again
 from lab.victim import Held, Victim, parsed, still_there
 
 TIMES = 10 if tried.AT_LENGTH else 1  # each pair of those below
 AT_ONCE = 4
-PORT, SOCKETS = 4811, 40
 READER_GONE = 141
 
 COMMANDS = {
@@ -39,27 +38,6 @@ class Moment(NamedTuple):
     hit: str
     seed: float
     folder: str
-
-
-@contextmanager
-def retransmits(lab: Lab) -> Iterator[None]:
-    """Some in each second until the end of the block."""
-    over = threading.Event()
-
-    def send() -> None:
-        while not over.is_set():
-            with connecting(lab.client, V4.dead, PORT, count=SOCKETS):
-                over.wait(3.3)
-    senders = [threading.Thread(target=send) for _ in range(3)]
-    for sender in senders:
-        sender.start()
-        time.sleep(0.3)
-    try:
-        yield
-    finally:
-        over.set()
-        for sender in senders:
-            sender.join()
 
 
 @contextmanager
@@ -196,7 +174,7 @@ def test_signals_at_random_moments(lab: Lab, tmp_path: Any, nothing_left_behind:
     seed = random.randrange(1 << 30)
     moments = [Moment(command, hit, seed + number, str(tmp_path / str(number)))
                for number, (command, hit) in enumerate(TRIALS * TIMES)]
-    with inhabited(lab), retransmits(lab), lateness() as late, ThreadPoolExecutor(AT_ONCE) as pool:
+    with inhabited(lab), connecting_again(lab), lateness() as late, ThreadPoolExecutor(AT_ONCE) as pool:
         held = list(pool.map(lambda moment: try_once(lab, moment, late), moments))
     assert still_there({one for each in held for one in each}) == set()
     for moment in moments:

@@ -44,6 +44,27 @@ def connecting(namespace: Namespace, address: str, port: int = 9, count: int = 1
             one.close()
 
 
+@contextmanager
+def connecting_again(lab: Lab, port: int = 4811, count: int = 40) -> Iterator[None]:
+    """Some SYNs are sent again in each second of this block, by three threads in turn."""
+    over = threading.Event()
+
+    def connect() -> None:
+        while not over.is_set():
+            with connecting(lab.client, V4.dead, port, count):
+                over.wait(3.3)
+    threads = [threading.Thread(target=connect) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.3)
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
 def listener(lab: Lab, ends: Ends, backlog: int = 64) -> socket.socket:
     """A listening socket at the server; a mapped address listens on the IPv4 one behind it."""
     address = ends.server.replace("::ffff:", "") if ends.server.startswith("::ffff:") else ends.server

@@ -11,7 +11,7 @@ from typing import Any, List, NamedTuple
 from .rights import FULL
 
 AT_LENGTH = os.environ.get("RETRANS_TEST_RELIABILITY") == "1"
-"""`make reliability`: as often and as long as docs/reliability.md says, not as often as each test run can bear."""
+"""`make fuzz`, `make faults`: as often and as long as docs/reliability.md says, not as often as each test run can bear."""
 FUZZ_SECONDS = float(os.environ.get("RETRANS_TEST_FUZZ_SECONDS", "20" if FULL else "2"))
 """CPU time for each fuzzer."""
 

@@ -11,7 +11,8 @@ from .commands import module
 from .host import tool
 
 STARTED = re.compile(r"^(Tracing|Recording) retransmits", re.M)
-LAST = re.compile(r"in segments: seen (\d+), lost (\d+), limited (\d+), unexplained (-?\d+|\?)(; \d+ netns unreadable)?$")
+LAST = re.compile(r"in segments: seen (\d+), lost (\d+), limited (\d+), unexplained (-?\d+|\?)(; \d+ netns unreadable"
+                  r"|; no kernel counter could be read \(.+\))?$")
 _KINDS = {"prog_id": "prog", "link_id": "link", "map_id": "map"}
 
 Held = Set[Tuple[str, int]]

@@ -167,16 +167,16 @@ def test_the_source_is_not_asked_all_the_time(monkeypatch: Any) -> None:
     assert [finder.get(key, 0) for key in (4, 2, 6)] == [8, 4, 12]
     finder.close()
     assert finder._thread is not None
-    finder._thread.join(30)
+    assert finder._thread.ends_within(30)
     assert rests == [9.0]
 
 
 def test_no_more_threads(monkeypatch: Any) -> None:
-    def start(thread: Any) -> None:
+    def start(*_: Any) -> None:
         raise RuntimeError("can't start new thread")
     finder = Finder(doubled, Patience(PATIENT, 1.0))
     with monkeypatch.context() as without:
-        without.setattr(threading.Thread, "start", start)
+        without.setattr("_thread.start_new_thread", start)
         assert finder.get(2, 0) is None
     assert finder.get(2, 0) == 4
     finder.close()
@@ -187,8 +187,7 @@ def test_closed() -> None:
     finder.get(2, 0)
     finder.close()
     assert finder._thread is not None
-    finder._thread.join(30)
-    assert not finder._thread.is_alive()
+    assert finder._thread.ends_within(30)
     assert (finder.get(2, 0), finder.get(4, 0)) == (4, None)
 
 

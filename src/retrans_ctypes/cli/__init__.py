@@ -18,9 +18,8 @@ def main(arguments: List[str]) -> int:
         name, rest = chosen(arguments)
         exit_code: int = import_module("." + name, __name__).main(rest)
         return exit_code
-    except RetransError as error:
-        tell_error(error)
-        return error.exit_code
+    except (RetransError, OSError, MemoryError) as error:
+        return tell_error(error)
 
 
 def chosen(arguments: List[str]) -> Tuple[str, List[str]]:

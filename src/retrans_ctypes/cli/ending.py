@@ -1,8 +1,9 @@
 """How a command that traces ends: whatever ends it, its last line tells what became of everything."""
 
+import errno
 import traceback
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Union
 
 from ..counts import Counts
 from ..errors import RetransError
@@ -13,6 +14,12 @@ from ..tracer import Tracer
 from .follow import summary, tell
 from .signals import StopSignals
 
+_LIMITS = {
+    errno.EMFILE: "see how many files a process may have open here (ulimit -n)",
+    errno.ENFILE: "all processes together have as many files open as fs.file-max allows",
+    errno.ENOMEM: "see what limits memory here (ulimit -v, the cgroup), or ask for less (--ring-size)",
+}
+
 
 @contextmanager
 def honest_end(tracer: Tracer, signals: StopSignals) -> Iterator[None]:
@@ -20,9 +27,8 @@ def honest_end(tracer: Tracer, signals: StopSignals) -> Iterator[None]:
     SystemExit, with their exit code."""
     try:
         yield
-    except RetransError as error:
-        tell_error(error)
-        raise SystemExit(error.exit_code)
+    except (RetransError, OSError, MemoryError) as error:
+        raise SystemExit(tell_error(error))
     except Exception:
         for line in traceback.format_exc().splitlines():
             tell(line)
@@ -58,8 +64,21 @@ def storms(counts: Counts) -> str:
     return "rate-limited (--rate): " + "; ".join(told + [rest] if rest else told)
 
 
-def tell_error(error: RetransError) -> None:
-    tell("retrans_ctypes: %s" % error)
+def tell_error(error: Union[RetransError, OSError, MemoryError]) -> int:
+    """In a sentence; returns the exit code."""
+    told = error if isinstance(error, RetransError) else of_the_system(error)
+    tell("retrans_ctypes: %s" % told)
+    return told.exit_code
+
+
+def of_the_system(error: Union[OSError, MemoryError]) -> RetransError:
+    """What the system refused where nobody could go on without it."""
+    if isinstance(error, MemoryError):
+        return RetransError("there is not enough memory for that: see what limits it here (ulimit -v, the cgroup),"
+                            " or ask for less (--ring-size)", errno.ENOMEM)
+    what = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
+    return RetransError("the system refused what this needs (%s): %s" % (
+        what, _LIMITS.get(error.errno or 0, "its log, as dmesg shows it, may say why")), error.errno)
 
 
 def last_line(stats: Stats, ledger: Optional[Ledger]) -> str:
@@ -69,23 +88,34 @@ def last_line(stats: Stats, ledger: Optional[Ledger]) -> str:
             stats.events, stats.lost, stats.limited)
     closed = len(ledger.unreadable)
     nothing_read = closed and closed == len(ledger.rows)
-    line = "in segments: seen %d, lost %d, limited %d, unexplained %s" % (
-        stats.segs, stats.lost_segs + stats.skipped_segs, stats.limited_segs,
-        "?" if nothing_read else ledger.total.unexplained)
+    line = _in_segments(stats, "?" if nothing_read else ledger.total.unexplained)
     return line + ("; %d netns unreadable" % closed if closed else "")
+
+
+def _in_segments(stats: Stats, unexplained: object) -> str:
+    return "in segments: seen %d, lost %d, limited %d, unexplained %s" % (
+        stats.segs, stats.lost_segs + stats.skipped_segs, stats.limited_segs, unexplained)
 
 
 def end(tracer: Tracer) -> None:
     """Detach, so that what is told of it agrees; events that nobody can take any more are dropped."""
     tracer.stop()
     while not tracer.ended:
-        tracer.poll(0)
+        tracer.poll_batch(0)  # as little memory as can be: there may be none left
 
 
 def _last_of(tracer: Tracer) -> str:
+    """What cannot be had is told to be so."""
     try:
         end(tracer)
-        return last_line(tracer.stats(), tracer.ledger() if tracer.capabilities.ledger else None)
-    except Exception as error:  # what it was about to tell is not to be had; that is told then
-        return "seen, lost, limited and unexplained are not known (%s: %s); start again" % (
-            type(error).__name__, error)
+        stats = tracer.stats()
+    except Exception as error:
+        return "seen, lost, limited and unexplained are not known (%s); start again" % _named(error)
+    try:
+        return last_line(stats, tracer.ledger() if tracer.capabilities.ledger else None)
+    except Exception as error:
+        return "%s; no kernel counter could be read (%s)" % (_in_segments(stats, "?"), _named(error))
+
+
+def _named(error: Exception) -> str:
+    return "%s: %s" % (type(error).__name__, error) if str(error) else type(error).__name__

@@ -15,8 +15,10 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple, Type
 
+from ..background import Background
 from ..errors import RetransError
 from ..sinks.prometheus.exposition import Text
+from .threads import SECONDS as THREAD, begin
 
 CONNECTIONS = 16
 SECONDS = 5.0  # for a connection, from its first byte to the last
@@ -78,11 +80,11 @@ class MetricsServer:
         self._under_way: Set[socket.socket] = set()
         self._asking: Dict[socket.socket, float] = {}  # since when, oldest first; no whole request yet
         self._ending = False
-        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread = Background(self._accept)
 
     def __enter__(self) -> "MetricsServer":
         self._door.settimeout(_TICK)
-        self._thread.start()
+        begin(self._thread)
         return self
 
     def __exit__(
@@ -91,7 +93,7 @@ class MetricsServer:
     ) -> None:
         """Take no more connections; those under way are answered, or cut off when their time is up."""
         self._ending = True
-        self._thread.join()
+        self._thread.ends_within(THREAD)
         self._door.close()
         self._wait_for_all(GRACE)
         for client in list(self._under_way):
@@ -109,7 +111,7 @@ class MetricsServer:
                 client, _ = self._door.accept()
             except socket.timeout:
                 continue
-            except OSError:  # the client is gone, or there are no more descriptors
+            except (OSError, MemoryError):  # the client is gone, or there are no more descriptors
                 time.sleep(_TICK)
                 continue
             if self._free.acquire(False) or self._make_room():
@@ -135,9 +137,7 @@ class MetricsServer:
         self._under_way.add(client)
         if places is self._free:
             self._asking[client] = time.monotonic()
-        try:
-            threading.Thread(target=self._run, args=(client, serve, places), daemon=True).start()
-        except RuntimeError:  # there are no more threads
+        if not Background(lambda: self._run(client, serve, places)).start():
             self._finish(client, places)
 
     def _run(

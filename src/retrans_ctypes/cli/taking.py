@@ -6,10 +6,11 @@ from collections import deque
 from types import TracebackType
 from typing import Deque, Optional, Type
 
-from ..errors import RetransError
+from ..background import Background
 from ..event import Event
 from ..tracer import Tracer
 from .follow import MOMENT, SMALL
+from .threads import SECONDS, begin
 
 MOST = 65536 * Event.LAYOUT.size
 """Bytes that may wait to be counted. What comes then waits in the kernel's buffer, which counts what
@@ -31,14 +32,10 @@ class Taker:
         self._lock = threading.Lock()
         self._leaving = False
         self._error: Optional[BaseException] = None
-        self._thread = threading.Thread(target=self._run, daemon=True, name="retrans-taker")
+        self._thread = Background(self._run)
 
     def __enter__(self) -> "Taker":
-        try:
-            self._thread.start()
-        except RuntimeError as error:
-            raise RetransError("this needs a thread, and the system gives none (%s): see what limits processes"
-                               " here (ulimit -u)" % error)
+        begin(self._thread)
         return self
 
     def __exit__(
@@ -46,7 +43,7 @@ class Taker:
         traceback: Optional[TracebackType],
     ) -> None:
         self._leaving = True
-        self._thread.join()
+        self._thread.ends_within(SECONDS)
 
     def take(self) -> Optional[bytes]:
         """The next batch of packed events, None while there is none. Raises what taking them raised."""
@@ -62,7 +59,7 @@ class Taker:
     @property
     def ended(self) -> bool:
         """Whether tracing ended, and everything was taken."""
-        return not self._thread.is_alive() and not self._taken and self._error is None
+        return self._thread.ends_within(0) and not self._taken and self._error is None
 
     def _run(self) -> None:
         try:

@@ -90,9 +90,12 @@ class SqliteRecording(Recording):
         else:
             ways.append("mode=ro&immutable=1")
         for way in ways:
-            database = sqlite3.connect(
-                "file:%s?%s" % (quote(os.fsencode(os.path.abspath(self.path))), way), uri=True,
-                timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            try:
+                database = sqlite3.connect(
+                    "file:%s?%s" % (quote(os.fsencode(os.path.abspath(self.path))), way), uri=True,
+                    timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            except _FAILURES as error:
+                raise self._wrong(error)
             try:
                 # What could not be decoded would be an error; names may hold anything.
                 database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")

@@ -9,6 +9,8 @@ import time
 from collections import OrderedDict
 from typing import Callable, Dict, Generic, Optional, Set, TypeVar
 
+from ..background import Background
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -68,7 +70,7 @@ class Finder(Generic[K, V]):
         self._entries: "OrderedDict[K, _Entry[V]]" = OrderedDict()
         self._wanted: Set[K] = set()
         self._changed = threading.Condition()
-        self._thread: Optional[threading.Thread] = None
+        self._thread: Optional[Background] = None
         self._closed = False
 
     def get(self, key: K, ts_ns: int) -> Optional[V]:
@@ -122,10 +124,8 @@ class Finder(Generic[K, V]):
         if len(self._wanted) >= self._size or self._closed:
             return False
         if self._thread is None:
-            thread = threading.Thread(target=self._work, daemon=True, name="retrans-lookups")
-            try:
-                thread.start()
-            except RuntimeError:  # there may be no more threads: go on without names
+            thread = Background(self._work)
+            if not thread.start():  # go on without names
                 return False
             self._thread = thread
         self._wanted.add(key)
@@ -142,7 +142,7 @@ class Finder(Generic[K, V]):
             began, began_ns = time.monotonic(), _now_ns()
             try:
                 found = self._find(keys)
-            except OSError:
+            except (OSError, MemoryError):
                 found = {}  # not this time; it is tried again
             with self._changed:
                 self._wanted -= keys

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from ipaddress import ip_address
 from typing import Callable, Deque, List, Optional, Set, Tuple
 
+from ..background import Background
 from .finder import Patience
 
 LONGEST = 253  # RFC 1035
@@ -67,7 +68,7 @@ class HostNames:
         self._fresh = fresh
         self._retry = retry
         self._most = threads
-        self._threads: List[threading.Thread] = []
+        self._threads: List[Background] = []
         self._known: "OrderedDict[str, Tuple[Optional[str], float]]" = OrderedDict()
         self._waiting: Deque[str] = deque()
         self._wanted: Set[str] = set()  # those that wait, and those that a thread asks about
@@ -109,12 +110,9 @@ class HostNames:
         if self._closed or address in self._wanted or len(self._wanted) >= self._size:
             return
         if len(self._wanted) >= len(self._threads) < self._most:
-            thread = threading.Thread(target=self._work, daemon=True, name="retrans-hosts")
-            try:
-                thread.start()
+            thread = Background(self._work)
+            if thread.start():  # else it goes on without
                 self._threads.append(thread)
-            except RuntimeError:  # there may be no more threads: go on without
-                pass
         if self._threads:
             self._wanted.add(address)
             self._waiting.append(address)
