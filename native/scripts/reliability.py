@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Put what the tests have tried into docs/reliability.md, between its two markers.
 
-    reliability.py TRIED.json PAGE.md
+    reliability.py PAGE.md TRIED.json...
 
-TRIED.json is what the test run counted: a list of section, what, times, result.
+TRIED.json is what a test run counted: a list of section, what, times, result.
 """
 import json
 import os
@@ -33,9 +33,12 @@ def page(tried: List[List[object]]) -> str:
 
 
 def main() -> None:
-    tried, target = sys.argv[1:]
-    with open(tried) as file:
-        told = page(json.load(file))
+    target, *runs = sys.argv[1:]
+    tried: List[List[object]] = []
+    for run in runs:
+        with open(run) as file:
+            tried += json.load(file)
+    told = page(tried)
     with open(target) as file:
         before, rest = file.read().split(BEGIN)
     with open(target, "w") as file:
