@@ -14,6 +14,7 @@
 void fault_set(const char *which, long position, int number);
 int fault_reached(void);
 long fault_live(void);
+long fault_mapped(void);
 
 static const char *end = "refused";
 static char why[1024];
@@ -89,17 +90,17 @@ int main(int argc, char **argv)
 	once(atoi(argv[4]), atoi(argv[5]));
 	for (position = atoi(argv[6]); reached; position += step) {
 		int fds = descriptors(), err;
-		long heap = fault_live();
+		long heap = fault_live(), mapped = fault_mapped();
 
 		fault_set(argv[1], position, atoi(argv[2]));
 		err = once(atoi(argv[4]), atoi(argv[5]));
 		reached = fault_reached();
 		if (reached)
 			printf("%ld %s %d %s\n", position, end, err, why);
-		if (fds != descriptors() || heap != fault_live()) {
+		if (fds != descriptors() || heap != fault_live() || mapped != fault_mapped()) {
 			bad = 1;
-			printf("left at %ld: %d descriptors, %ld allocations\n", position, descriptors() - fds,
-			       fault_live() - heap);
+			printf("left at %ld: %d descriptors, %ld allocations, %ld bytes mapped\n", position,
+			       descriptors() - fds, fault_live() - heap, fault_mapped() - mapped);
 		}
 		fflush(stdout);
 	}

@@ -3,7 +3,8 @@
  *
  * A C program says which by fault_set() and asks fault_reached(). A command is told by RETRANS_TEST_FAULT, as
  * KIND:N:ERRNO, and leaves a file of the name RETRANS_TEST_FAULT_REACHED where it made as many calls. There
- * they count from the first call of bpf() on, so that how Python starts has no part in it.
+ * they count from the first call of bpf() on, or from when RETRANS_TEST_FAULT_FROM is opened, so that how
+ * Python starts has no part in it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -73,6 +74,16 @@ __attribute__((constructor)) static void read_order(void)
 		abort();
 }
 
+/* A command counts from here on; from_file: NULL for the first call of bpf(). */
+static void begin(const char *from_file)
+{
+	const char *from = getenv("RETRANS_TEST_FAULT_FROM");
+
+	if (!counting && *kind && getenv("RETRANS_TEST_FAULT") &&
+	    (from ? from_file && !strcmp(from, from_file) : !from_file))
+		counting = 1;
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 long syscall(long number, ...)
@@ -87,8 +98,8 @@ long syscall(long number, ...)
 	va_end(list);
 	if (!real)
 		real = REAL(syscall);
-	if (number == SYS_bpf && getenv("RETRANS_TEST_FAULT"))
-		counting = 1;
+	if (number == SYS_bpf)
+		begin(NULL);
 	if ((number == SYS_bpf && fails("bpf")) || (number == SYS_perf_event_open && fails("perf_event_open")))
 		return -1;
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -105,8 +116,6 @@ long syscall(long number, ...)
 		return real arguments; \
 	}
 
-FAILING(void *, mmap, "mmap", MAP_FAILED, (void *a, size_t n, int p, int f, int fd, off_t o), (a, n, p, f, fd, o))
-FAILING(void *, mmap64, "mmap", MAP_FAILED, (void *a, size_t n, int p, int f, int fd, off64_t o), (a, n, p, f, fd, o))
 FAILING(int, epoll_create1, "epoll_create", -1, (int flags), (flags))
 FAILING(int, epoll_ctl, "epoll_ctl", -1, (int e, int op, int fd, struct epoll_event *i), (e, op, fd, i))
 FAILING(int, epoll_wait, "epoll_wait", -1, (int e, struct epoll_event *w, int n, int ms), (e, w, n, ms))
@@ -117,6 +126,10 @@ FAILING(int, fdatasync, "fsync", -1, (int fd), (fd))
 FAILING(int, ftruncate, "ftruncate", -1, (int fd, off_t size), (fd, size))
 FAILING(int, ftruncate64, "ftruncate", -1, (int fd, off64_t size), (fd, size))
 FAILING(int, rename, "rename", -1, (const char *from, const char *to), (from, to))
+FAILING(int, renameat, "rename", -1, (int a, const char *from, int b, const char *to), (a, from, b, to))
+FAILING(ssize_t, read, "read", -1, (int fd, void *data, size_t size), (fd, data, size))
+FAILING(ssize_t, pread, "read", -1, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
+FAILING(ssize_t, pread64, "read", -1, (int fd, void *data, size_t size, off64_t at), (fd, data, size, at))
 FAILING(FILE *, fopen, "open", NULL, (const char *path, const char *mode), (path, mode))
 FAILING(FILE *, fopen64, "open", NULL, (const char *path, const char *mode), (path, mode))
 
@@ -129,6 +142,7 @@ FAILING(FILE *, fopen64, "open", NULL, (const char *path, const char *mode), (pa
 		va_start(list, flags); \
 		mode = flags & O_CREAT ? va_arg(list, int) : 0; \
 		va_end(list); \
+		begin(path); \
 		if (fails("open")) \
 			return -1; \
 		if (!real) \
@@ -172,11 +186,56 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);
 void __libc_free(void *old);
 
-static long live; /* allocations: mallinfo() also has those that were freed, and kept for the next */
+static long live;   /* allocations: mallinfo() also has those that were freed, and kept for the next */
+static long mapped; /* bytes, of those who ask for mappings themselves */
 
 long fault_live(void)
 {
 	return live;
+}
+
+long fault_mapped(void)
+{
+	return mapped;
+}
+
+#define MAPPING(name, offset) \
+	void *name(void *at, size_t size, int protection, int flags, int fd, offset from) \
+	{ \
+		static void *(*real)(void *, size_t, int, int, int, offset); \
+		void *made; \
+		if (fails("mmap")) \
+			return MAP_FAILED; \
+		if (!real) \
+			real = REAL(name); \
+		made = real(at, size, protection, flags, fd, from); \
+		if (made != MAP_FAILED && !(flags & MAP_FIXED)) \
+			__atomic_add_fetch(&mapped, (size + 4095) & ~4095UL, __ATOMIC_RELAXED); \
+		return made; \
+	}
+
+MAPPING(mmap, off_t)
+MAPPING(mmap64, off64_t)
+
+int munmap(void *at, size_t size)
+{
+	static int (*real)(void *, size_t);
+
+	if (!real)
+		real = REAL(munmap);
+	__atomic_sub_fetch(&mapped, (size + 4095) & ~4095UL, __ATOMIC_RELAXED);
+	return real(at, size);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *with)
+{
+	static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (fails("thread"))
+		return error;
+	if (!real)
+		real = REAL(pthread_create);
+	return real(thread, how, run, with);
 }
 
 static void *counted(void *made)

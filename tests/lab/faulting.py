@@ -1,7 +1,7 @@
 """Calls that fail at the N-th time; see faulting.c."""
 import os
 import subprocess
-from typing import Dict
+from typing import Dict, Optional
 
 from .commands import environment
 
@@ -16,7 +16,11 @@ def compiled(folder: str) -> str:
     return path
 
 
-def faulting(library: str, kind: str, position: int, error: int, reached: str) -> Dict[str, str]:
-    """The environment of a command whose call number ``position`` of that kind fails; then ``reached`` is there."""
+def faulting(
+    library: str, kind: str, position: int, error: int, reached: str, since: Optional[str] = None,
+) -> Dict[str, str]:
+    """The environment of a command whose call number ``position`` of that kind fails; then ``reached`` is there.
+
+    They count from the first call of bpf() on, or from when the file ``since`` is opened."""
     return environment(LD_PRELOAD=library, RETRANS_TEST_FAULT="{}:{}:{}".format(kind, position, error),
-                       RETRANS_TEST_FAULT_REACHED=reached)
+                       RETRANS_TEST_FAULT_REACHED=reached, RETRANS_TEST_FAULT_FROM=since)

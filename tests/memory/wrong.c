@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 #define KNOWN sizeof(struct tcpretrans_opts)
-#define NEEDED 45 /* descriptors that an open tracer has, and some */
+#define FEWEST 20 /* descriptors that an open tracer surely has */
 
 static int descriptors;
 
@@ -216,23 +216,26 @@ static void no_writers(void)
 	tcpretrans_ndjson_close(NULL);
 }
 
-/* Wherever the descriptors run out: told so, and none is left open. */
+/* Wherever the descriptors run out: told so, and none is left open; until there are enough. */
 static void few_descriptors(unsigned long step)
 {
 	struct rlimit before, few;
+	int err = -EMFILE, more;
 
 	MUST(!getrlimit(RLIMIT_NOFILE, &before));
-	for (int more = 1; more < NEEDED; more += step) {
+	for (more = 1; err; more += step) {
 		struct tcpretrans_opts opts = { .size = sizeof(opts) };
-		int err;
+		struct tcpretrans *tracer = NULL;
 
 		few = before;
 		few.rlim_cur = descriptors - 1 + more; /* one of them was the folder's own */
 		MUST(!setrlimit(RLIMIT_NOFILE, &few));
-		err = tcpretrans_open(&opts, &(struct tcpretrans *){ NULL });
+		err = tcpretrans_open(&opts, &tracer);
 		MUST(!setrlimit(RLIMIT_NOFILE, &before));
-		MUST(err == -EMFILE && open_descriptors() == descriptors);
+		tcpretrans_close(tracer);
+		MUST((!err || err == -EMFILE) && open_descriptors() == descriptors);
 	}
+	MUST(more > FEWEST);
 }
 
 void wrong(struct task *task)
