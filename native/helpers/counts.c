@@ -176,7 +176,7 @@ static int read_one_by_one(struct reading *reading)
 		previous = reading->keys;
 		next = other;
 	}
-	return 0;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 static int read_rows(struct reading *reading)

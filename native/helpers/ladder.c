@@ -41,7 +41,7 @@ static int try_rung(struct programs *programs, const struct tcpretrans_opts *opt
 		.settings = { .no_owners = opts->no_owners },
 		.logs = calloc(MAX_PROGRAMS, LOG_BYTES),
 	};
-	int err = attempt.logs ? ask_buffer(&attempt) : -ENOMEM;
+	int err = attempt.logs ? ask_buffer(&attempt) : explain(why, -ENOMEM, NOT_ENOUGH_MEMORY);
 
 	programs->can.attach = number;
 	programs->can.can = attempt.rung->can;

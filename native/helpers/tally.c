@@ -62,13 +62,16 @@ static int add_up(const struct tally *tally, int map_fd, const void *key,
 	return 0;
 }
 
-/* One namespace after the other: `*place` is where its counters are. False: that was the last. */
-static bool next_netns(const struct programs *programs, uint32_t *place, bool first, struct netns_key *key)
+/* One namespace after the other: `*place` is where its counters are. Returns 1, or 0 after the last. */
+static int next_netns(const struct programs *programs, uint32_t *place, bool first, struct netns_key *key)
 {
 	int map_fd = programs_map_fd(programs, "netns_places");
 
-	return map_fd >= 0 && !bpf_map_get_next_key(map_fd, first ? NULL : place, place) &&
-	       !bpf_map_lookup_elem(map_fd, place, key);
+	if (map_fd < 0)
+		return 0;
+	if (bpf_map_get_next_key(map_fd, first ? NULL : place, place))
+		return errno == ENOENT ? 0 : -errno;
+	return bpf_map_lookup_elem(map_fd, place, key) ? -errno : 1;
 }
 
 int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, int n)
@@ -81,7 +84,7 @@ int tally_netns(const struct programs *programs, struct tcpretrans_netns *rows, 
 	uint32_t place = 0;
 	int found = 0, err = begin(&tally);
 
-	while (!err && next_netns(programs, &place, !found, &key)) {
+	while (!err && (err = next_netns(programs, &place, !found, &key)) > 0) {
 		memset(&sum, 0, sizeof(sum));
 		err = add_up(&tally, map_fd, &place, &sum);
 		withheld_move(&programs->withheld, &key, &sum);
@@ -107,7 +110,7 @@ int tally_all(const struct programs *programs, struct tcpretrans_stats *stats)
 	int err = begin(&tally);
 
 	err = err ?: add_up(&tally, programs_map_fd(programs, "other_netns"), &zero, &sum);
-	for (bool first = true; !err && next_netns(programs, &place, first, &key); first = false)
+	for (bool first = true; !err && (err = next_netns(programs, &place, first, &key)) > 0; first = false)
 		err = add_up(&tally, map_fd, &place, &sum);
 	withheld_move(&programs->withheld, NULL, &sum);
 	stats->events = sum.events;

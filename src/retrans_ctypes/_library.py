@@ -1,4 +1,4 @@
-"""Find libtcpretrans.so, load it, and wrap it in Python objects. Only tracer.py uses this.
+"""Find libtcpretrans.so, load it, and wrap it in Python objects. Only tracer.py and ndjson.py use this.
 
 The file lies beside the package (in the same zip file, where the package was imported from one), or
 where RETRANS_CTYPES_LIBRARY says; it is never looked for in the current folder or on the system's
@@ -148,7 +148,8 @@ class NativeTracer:
         """Call ``receive`` with each packed event until stop(), or until it raises."""
         failures: List[BaseException] = []
         receiver = self._receiver(receive, failures)
-        next(receiver)
+        if next(receiver):
+            return
         callback = EventCallback(receiver.send)
         while not failures:
             # After a signal Python's own handlers run here, between two calls, and may raise.

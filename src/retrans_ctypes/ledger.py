@@ -13,7 +13,7 @@ from collections import Counter
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from .kernel_counters import Readings
-from .stats import NetnsCount
+from .stats import NetnsCount, is_count
 
 
 class LedgerRow(NamedTuple):
@@ -157,7 +157,7 @@ def _json(row: LedgerRow) -> Dict[str, Any]:
 def _row_of(fields: Any) -> LedgerRow:
     values: List[Any] = [fields.get(name) if isinstance(fields, dict) else "" for name in LedgerRow._fields]
     for name, value in zip(LedgerRow._fields, values):
-        if type(value) is not int and not (value is None and name in _MAY_BE_UNKNOWN):
+        if not is_count(value) and not (value is None and name in _MAY_BE_UNKNOWN):
             raise ValueError("a ledger's '%s' cannot be %.60r" % (name, value))
     return LedgerRow(*values)
 

@@ -41,7 +41,7 @@ def _number(text: str, what: str) -> int:
 
 
 def _is_number(text: str) -> bool:
-    return re.match("[0-9]+$", text) is not None
+    return re.match(r"[0-9]{1,40}\Z", text) is not None
 
 
 def _uid(user: str) -> int:

@@ -37,9 +37,14 @@ class Stats(NamedTuple):
     def from_dict(cls, fields: Mapping[str, Any]) -> "Stats":
         """The counts that _asdict() gave ``fields`` of. Raises ValueError where it gave no such."""
         values: List[Any] = [fields.get(name) for name in cls._fields]
-        if any(type(value) is not int for value in values):
-            raise ValueError("counts that are no numbers")
+        if not all(map(is_count, values)):
+            raise ValueError("counts that are no numbers of 64 bits")
         return cls(*values)
+
+
+def is_count(value: Any) -> bool:
+    """Whether it is a whole number of 64 bits, as everything is that is counted here; files may hold others."""
+    return type(value) is int and -1 << 63 <= value < 1 << 63
 
 
 class NetnsCount(NamedTuple):

@@ -25,7 +25,7 @@ class Site:
         self.door = listen(Address("127.0.0.1", 0))
         self.address = listens_at(self.door)
         self.server = MetricsServer(self.door, Pages(
-            lambda accept: Text("text/plain; version=0.0.4", PAGE), lambda: True, self.complaints.append, any_name=False))
+            lambda accept, packed: Text("text/plain; version=0.0.4", PAGE), lambda: True, self.complaints.append, any_name=False))
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, 20)
@@ -73,7 +73,7 @@ def test_the_refused_are_told_so(site: Site, monkeypatch: Any) -> None:
     """Those too many get all of their answer, though they sent a request that nobody reads."""
     go = threading.Event()
     monkeypatch.setattr(site.server, "_pages", site.server._pages._replace(
-        metrics=lambda accept: go.wait(20) and Text("t", PAGE)))
+        metrics=lambda accept, packed: go.wait(20) and Text("t", PAGE)))
     with ExitStack() as stack:
         held = [stack.enter_context(site.connect()) for _ in range(CONNECTIONS)]
         for client in held:
@@ -124,8 +124,24 @@ def test_thousands_of_connections(site: Site) -> None:
                 most = max(most, len(os.listdir("/proc/self/task")))
                 assert len(os.listdir("/proc/self/fd")) - descriptors <= 202 + CONNECTIONS + REFUSALS
     assert most <= CONNECTIONS + REFUSALS + 10 and resource.getrlimit(resource.RLIMIT_NOFILE) == limits
+    deadline = time.monotonic() + 20
+    while site.server._under_way:  # until it has seen that all of them are gone
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     site.is_well()
     tried.count("security", "connection that asks nothing of the metrics port", "answers others meanwhile and after", MANY)
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 16000, "/?" + "b" * 16000, "/#?" + "/" * 16000, "http://" + "h" * 15000 + "/"])
+def test_long_paths_take_no_time(site: Site, path: str) -> None:
+    """All threads wait while one matches a pattern: that takes as long as the path, not as its square."""
+    request_ = b"GET %s " % path.encode()
+    begun = time.process_time()
+    for _ in range(50):
+        assert site.ask(request_ + b"\r\n\r\n").startswith(b"HTTP/1.0 400")
+    assert time.process_time() - begun < 2.5
+    assert site.ask(request_ + b"HTTP/1.1\r\n\r\n")[9:12] in (b"200", b"403", b"404")
+    tried.count("security", "path of 16,000 letters asked of the metrics port", "400 at once", 50)
 
 
 def test_a_pipeline_gets_one_answer(site: Site) -> None:

@@ -313,6 +313,22 @@ def test_a_hostile_recording_into_lines(replay: Replay, tmp_path: Any) -> None:
     assert any("\\ud800" in line for line in replay(str(tmp_path / "half.db"), "-o", "user")[1])
 
 
+def test_a_hostile_session_between_events(replay: Replay, tmp_path: Any) -> None:
+    """One reading of the file tells of a session that the other does not see."""
+    lines = [event_line(one) for one in made()]
+    lines.insert(3, '{"type":"event","type":"session"}')
+    for arguments in ([], ["--json"], ["--into", str(tmp_path / "copy.db")]):
+        code, _, err = replay(ndjson(tmp_path / "r.ndjson", lines), *arguments)
+        assert code in (0, 7) and "Traceback" not in "\n".join(err), err
+
+
+def test_options_that_are_no_text(replay: Replay, tmp_path: Any) -> None:
+    path, part = database(tmp_path / "r.db", made()), str(tmp_path / "part.db")
+    code, _, err = replay(path, "--into", part, "--not-cgroup", "/\udcff")
+    assert code == 0, err
+    assert any("\\udcff" in line for line in replay(part, "-v")[2])
+
+
 def test_a_part_into_another_recording(replay: Replay, tmp_path: Any) -> None:
     path, part = ndjson(tmp_path / "r.ndjson", session_lines(made(), filter="-4")), str(tmp_path / "part.db")
     assert replay(path, "--into", part, "--rport", "443", "--since", "22:13:50")[0] == 0

@@ -1,4 +1,5 @@
 """What becomes of events as metrics: series, buckets, labels, and the text that Prometheus reads."""
+import gzip
 import os
 import random
 import re
@@ -255,6 +256,8 @@ def test_recent_texts_are_made_once() -> None:
     assert recent("application/openmetrics-text;version=0.0.1").text.endswith(b"# EOF\n")
     now[0] += FRESH * .2
     assert b"retrans_events_total{" in recent().text
+    packed_once = recent(packed=True)
+    assert gzip.decompress(packed_once.text) == recent().text and recent(packed=True) is packed_once
 
 
 def test_a_text_that_takes_long_is_good_for_long() -> None:

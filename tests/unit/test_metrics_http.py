@@ -33,12 +33,12 @@ class Site:
         self.address = listens_at(self.door)
         self.server = MetricsServer(self.door, Pages(self.metrics, lambda: self.well, self.complaints.append))
 
-    def metrics(self, accept: str) -> Text:
+    def metrics(self, accept: str, packed: bool) -> Text:
         self.asked.append(accept)
         self.go.wait(10)
         if isinstance(self.text, Exception):
             raise self.text
-        return Text("text/plain; version=0.0.4", self.text)
+        return Text("text/plain; version=0.0.4", gzip.compress(self.text) if packed else self.text)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, 10)

@@ -269,6 +269,9 @@ BAD = {
         path, "CREATE TRIGGER late AFTER INSERT ON event BEGIN DELETE FROM event; END")),
     "damaged .*'event' is missing or another": lambda path: (whole(path), made(
         path, "ALTER TABLE event RENAME TO other", "CREATE VIEW event AS SELECT * FROM other")),
+    "damaged .*'names' is missing or another": lambda path: (whole(path), made(
+        path, "PRAGMA foreign_keys = OFF", "ALTER TABLE names RENAME TO other",
+        "CREATE VIRTUAL TABLE names USING fts5(%s)" % ", ".join(schema.NAMES.names))),
     "not a recording": lambda path: path.write_text("my thesis\n" * 50),
     "is a database, but not a recording": lambda path: made(path, "CREATE TABLE thesis (text)"),
     "has schema 2": lambda path: made(path, *schema.statements() + ["PRAGMA user_version = 2"]),

@@ -199,6 +199,9 @@ HOSTILE = [
     ("DROP TABLE names", "its table 'names'"),
     ("ALTER TABLE event RENAME TO other", "its table 'event'"),
     ("ALTER TABLE event RENAME TO other; CREATE VIEW event AS SELECT * FROM other", "its table 'event'"),
+    ("ALTER TABLE event RENAME TO other; CREATE VIEW endless AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id"
+     " FROM n) SELECT id, 1 AS session, 1 AS time_ns, 1 AS names, x'' AS packed FROM n; CREATE VIRTUAL TABLE event USING"
+     " fts5(id, session, time_ns, names, packed, content='endless')", "its table 'event'"),
     ("PRAGMA user_version = 0", "no version of its schema"),
     ("PRAGMA user_version = 2", "newer release"),
     ("PRAGMA application_id = 5", "but no recording"),

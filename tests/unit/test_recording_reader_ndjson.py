@@ -156,3 +156,36 @@ def test_through_a_pipe(tmp_path: Any) -> None:
 def test_twice_the_same(tmp_path: Any) -> None:
     with open_recording(ndjson(tmp_path / "r.ndjson", session_lines(MADE))) as recording:
         assert list(recording.runs()) == list(recording.runs())
+
+
+def test_another_file_of_that_name(tmp_path: Any) -> None:
+    """As a rotation leaves it: what is open is read, and its sessions are told."""
+    path = ndjson(tmp_path / "r.ndjson", session_lines(MADE[:20], host="web1"))
+    with open_recording(path) as recording:
+        runs = recording.runs()
+        first = next(runs)
+        os.rename(path, path + ".1")
+        with open(path + ".1", "a") as file:
+            file.write("\n".join(session_lines(MADE[20:], host="web2")) + "\n")
+        ndjson(tmp_path / "r.ndjson", session_lines(MADE, host="other"))
+        assert [one.host for one in recording.sessions] == ["web1", "web2"]
+        assert packed([first, *runs]) == b"".join(one.event for one in MADE)
+
+
+@pytest.mark.parametrize("name", ["stats", "ledger"])
+def test_deep_values(tmp_path: Any, name: str) -> None:
+    """Some that json reads it does not write again."""
+    for depth in (100, 900, 950, 980, 990, 995, 1000, 100000):
+        deep = '{"a":' * depth + "1" + "}" * depth
+        lines = session_lines(MADE[:2])
+        end = next(number for number, line in enumerate(lines) if '"end"' in line)
+        lines[end] = '{"type":"end","ended_ns":1,"stats":%s}' % deep if name == "stats" else lines[end]
+        if name == "ledger":
+            lines.append('{"type":"ledger","a":%s}' % deep)
+        path = ndjson(tmp_path / "r.ndjson", lines)
+        try:
+            with open_recording(path) as recording:
+                assert recording.sessions
+                list(recording.runs())
+        except RecordingError as error:
+            assert "\n" not in str(error)

@@ -7,11 +7,12 @@ from typing import Any, Iterator, List
 import pytest
 from made_up_report import ALL, REASON, START, event, facts_of, names, run, session
 from retrans_ctypes.event import KNOWN_BYTES, KNOWN_OWNER, KNOWN_SEGS, KNOWN_STALL
+from retrans_ctypes.ledger import LedgerRow
 from retrans_ctypes.report import Gathered, facts
 from retrans_ctypes.report.buckets import MOST, MOST_PREFIXES, TimeLine
 from retrans_ctypes.report.gathering import Stalls
 from retrans_ctypes.report.silences import Silences
-from retrans_ctypes.report.tallies import Owned, Ranking
+from retrans_ctypes.report.tallies import MOST_OWNERS, Owned, Ranking
 from retrans_ctypes.grouping import GROUPINGS
 from retrans_ctypes.sums import GroupedSums
 from retrans_ctypes.workload import UNKNOWN
@@ -83,6 +84,18 @@ def test_an_owner_that_changes_has_its_part() -> None:
     assert found["worst"]["flow"]["rows"][0]["segments"] == 7
 
 
+def test_many_owners_of_one_connection() -> None:
+    """They are not all kept apart, and nothing is lost."""
+    gathered = Gathered()
+    gathered.add(run([event(number / 100, owner_pid=number % 100 or 1, segs=2) for number in range(5000)]))
+    socket, = gathered._young.values()
+    assert len(socket.others or ()) <= MOST_OWNERS
+    gathered.add_all([])
+    found = facts(gathered, [session()])
+    assert found["total"]["segments"] == 10000 and found["worst"]["flow"]["rows"][0]["segments"] == 10000
+    assert found["worst"]["pid"]["groups"] == 99 and found["worst"]["pid"]["rows"][0]["segments"] == 200
+
+
 def test_small_groups_give_way() -> None:
     """A group that becomes large late is seen, and nothing is lost from the total."""
     ranking = Ranking(GROUPINGS["flow"], most=10)
@@ -139,6 +152,7 @@ def test_sessions_of_several_hosts() -> None:
 
 @pytest.mark.parametrize("broken", [
     {"total": {"kernel": "<b>"}}, {"total": [1]}, {"total": dict.fromkeys(("kernel", "delivered"))},
+    {"total": dict.fromkeys(LedgerRow._fields, 10**4299)}, {"namespaces": [{"lost": 10**4299}] * 2, "total": None},
     {"namespaces": "x", "why": None}, {"namespaces": [{"netns": []}, 3], "total": None, "why": {}}])
 def test_a_ledger_that_cannot_be(broken: Any) -> None:
     """A file may hold anything: it is no ledger then, and no crash."""

@@ -26,7 +26,7 @@ def test_accounts(text: str, expected: Any) -> None:
     ("no-such-user", "'no-such-user'"), ("", "''"), (":", "''"), ("0:no-such-group", "'no-such-group'"),
     ("0:", "''"), ("54321987", "UID:GID"), ("4294967295:1", "4294967294"), ("1:4294967295", "4294967294"),
     ("99999999999999999999", "4294967294"), ("-1", "'-1'"), ("\u0661", "user"), ("a\0b", "user"), ("\udcff", "user"),
-    ("0:\udcff", "group")])
+    ("0:\udcff", "group"), ("9" * 10000, "no user"), ("0\n", "no user")])
 def test_accounts_that_cannot_be(text: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         account(text)

@@ -2,7 +2,7 @@
 import os
 import subprocess
 import sys
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, List, Tuple
 
 import pytest
 
@@ -52,6 +52,19 @@ def test_other_signals_are_handled_and_it_goes_on(stub: Callable[..., str]) -> N
     code, out, err = run_script(HANDLED, stub(STUB_SIGNAL="SIGUSR1", STUB_EVENTS="50", STUB_EINTR="3"))
     assert (code, out) == (0, "50 True\n"), err
     assert err == ""
+
+
+def test_closed_before_the_first_callback(stub: Callable[..., str], use_library: Callable[[str], None]) -> None:
+    from retrans_ctypes import Tracer
+
+    use_library(stub())
+    with Tracer() as tracer:
+        assert tracer._native is not None
+        tracer._native.closing = True  # as close() in another thread does it
+        calls: List[Any] = []
+        tracer._native.run(calls.append)
+        assert not calls
+        tracer._native.closing = False
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])

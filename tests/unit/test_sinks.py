@@ -292,6 +292,16 @@ def test_counts_as_ndjson() -> None:
     assert len(rows) == 2
 
 
+def test_counts_are_bounded(monkeypatch: Any) -> None:
+    monkeypatch.setattr("retrans_ctypes.sinks.count.MOST", 3)
+    paper = Paper()
+    sink = NdjsonFlowCounts(paper)
+    flood = [Event(event(sport=1 + number % 10, segs=2)) for number in range(100)]
+    sink.write_all(flood)
+    rows = {row.local: (row.retransmits, row.segs) for row in sink.rows()}
+    assert len(rows) == 4 and rows["*:*"] == (70, 140) and sum(events for events, _ in rows.values()) == 100
+
+
 def test_text_is_flushed_by_batch(tmp_path: Any) -> None:
     """Nothing stays behind in a buffer, whatever stdout is."""
     with open(str(tmp_path / "out"), "w+b") as file:

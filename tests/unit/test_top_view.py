@@ -53,7 +53,8 @@ def test_keys_go_through_all_sorts_and_groups() -> None:
         assert shown.press("g") == "group" and shown.by == by
     for number, by in enumerate(SHOWN, 1):
         assert shown.press(str(number)) == "group" and shown.by == by
-    assert shown.press("9") is None and shown.press("0") is None and shown.by == SHOWN[-1]
+    for key in ("9", "0", "\u00b2", "\u2460", "\u0661"):  # digits, of a kind
+        assert shown.press(key) is None and shown.by == SHOWN[-1]
 
 
 def test_a_filter_is_typed() -> None:

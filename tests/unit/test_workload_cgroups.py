@@ -49,6 +49,8 @@ PATHS = [
     ("/machine.slice/libpod-conmon-%s.scope" % ID, "libpod-conmon-%s.scope" % ID, None, None, None),
     ("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-%s.scope" % ID, "libpod-%s.scope" % ID, ID, "podman", None),
     # Names that only look like the above.
+    ("/user.slice/user-1000.slice/user@1000.service" + SLICE + "/cri-containerd-%s.scope" % ID,
+     "cri-containerd-%s.scope" % ID, ID, "containerd", None),
     ("/docker/" + ID[:-1], None, None, None, None),
     ("/docker/" + ID.upper(), None, None, None, None),
     ("/my-docker-%s.scope" % ID, "my-docker-%s.scope" % ID, None, None, None),

@@ -10,7 +10,7 @@ from ..records import Buffer
 from ..recording import Session
 from ..recording.database import DatabaseWriter
 from ..recording.lines import FileLinesWriter
-from ..recording.writer import Writer
+from ..recording.writer import Writer, clean
 from ..sinks import Sink
 from ..sinks.output import Output
 from .recording_files import LINES
@@ -70,7 +70,7 @@ class CopySink(Sink):
             self._writer.close()
 
     def _begin(self, session: Session) -> Writer:
-        chosen = " ".join(part for part in (session.filter, self._chosen) if part) or None
+        chosen = " ".join(part for part in (session.filter, clean(self._chosen or "")) if part) or None
         session = session._replace(filter=chosen, ended_ns=None)
         if self._path.endswith(LINES):
             return FileLinesWriter(

@@ -180,7 +180,10 @@ class Replay:
 
     def _end_session(self, recording: Recording, number: int) -> None:
         """Once its events are through: as ``trace --json`` ends, or as it ended itself."""
-        session = next(one for one in recording.sessions if one.number == number)
+        session = next((one for one in recording.sessions if one.number == number), None)
+        if session is None:
+            raise RecordingError("%s was changed while it was read, or is damaged: its session %d is not where it was;"
+                                 " read it again" % (recording.path, number))
         sink = self._player.sink
         if isinstance(sink, CopySink):
             if not self._player.stopped:

@@ -41,12 +41,13 @@ def main(arguments: List[str]) -> int:
             failure = error
             recording.remarks.append(str(error))
         found = told(gathered, recording, options, chosen)
+        mode = recording.mode
     story = tell_story(found, options.utc)
     text = render(form, found, story).encode("utf-8", "backslashreplace")
     if path == STDOUT:
         Output().write(memoryview(text))
     else:
-        write_whole(path, text, os.stat(options.file).st_mode)
+        write_whole(path, text, mode)
         tell(story.headline)
         tell("%s has the report (%d KiB)" % (path, len(text) + 1023 >> 10))
     if failure is not None:

@@ -5,7 +5,6 @@ there are more, those that are slow to ask make room, and otherwise the new ones
 Tracing goes on meanwhile, in another thread.
 """
 
-import gzip
 import os
 import re
 import socket
@@ -39,8 +38,9 @@ _WORDS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405
 class Pages(NamedTuple):
     """What is served."""
 
-    metrics: Callable[[str], Text]
-    """For an Accept header. Raises RetransError where there is nothing to tell any more."""
+    metrics: Callable[[str, bool], Text]
+    """For an Accept header, and whether it shall be packed by gzip. Raises RetransError where there is nothing to
+    tell any more."""
     healthy: Callable[[], bool]
     complain: Callable[[str], None]
     """Is told, in a sentence, what should not have gone wrong here."""
@@ -197,7 +197,7 @@ def answer_to(head: bytes, pages: Pages) -> Answer:
     if not _whole(head):
         return Answer(431, b"a request for metrics is short\n")
     request, headers = parsed(head)
-    match = re.match(r"([A-Z]+) (?:http://([^/\s]+))?(/[^\s?#]*)\S* HTTP/1\.[0-9]\Z", request)
+    match = re.match(r"([A-Z]+) (?:http://([^/\s]+))?(/[^\s?#]*)(?:[?#]\S*)? HTTP/1\.[0-9]\Z", request)
     if not match:
         return Answer(400, b"this speaks HTTP/1.0 and 1.1 only\n")
     method, named, path = match.groups()
@@ -206,10 +206,9 @@ def answer_to(head: bytes, pages: Pages) -> Answer:
     if method not in ("GET", "HEAD"):
         return Answer(405, b"there is only something to GET\n")
     if path == "/metrics":
-        shown = pages.metrics(headers.get("accept", ""))
-        if _takes_gzip(headers.get("accept-encoding", "")):
-            return Answer(200, gzip.compress(shown.text, 5), shown.content_type, packed=True)
-        return Answer(200, shown.text, shown.content_type)
+        packed = _takes_gzip(headers.get("accept-encoding", ""))
+        shown = pages.metrics(headers.get("accept", ""), packed)
+        return Answer(200, shown.text, shown.content_type, packed)
     if path == "/healthz":
         return Answer(200, b"ok\n") if pages.healthy() else Answer(503, b"not tracing any more\n")
     if path == "/":

@@ -154,7 +154,8 @@ class DatabaseWriter(Writer):
             raise self._damaged("it has triggers")
         for table in schema.TABLES:
             found = [row[1] for row in database.execute("PRAGMA table_info(%s)" % table.name)]
-            real = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table.name,))
+            real = database.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ?", (table.name,))
             if found != table.names or not real.fetchone():
                 raise self._damaged("its table '%s' is missing or another" % table.name)
 

@@ -119,7 +119,7 @@ def is_ours(line: bytes) -> bool:
     """Whether a recording may begin with this line."""
     try:
         record = json.loads(line.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(record, dict) and record.get("type") in _TYPES
 

@@ -48,8 +48,12 @@ class NdjsonRecording(Recording):
             return self._sessions.all
         size = os.fstat(self._file.fileno()).st_size
         if size != self._scanned_size:
-            with open(self.path, "rb") as file:
-                self._scanned = _scan(_Lines(self.path, file))
+            place = self._file.tell()
+            self._file.seek(0)  # by now its path may be another file's
+            try:
+                self._scanned = _scan(_Lines(self.path, self._file))
+            finally:
+                self._file.seek(place)
             self._scanned_size = size
         return self._scanned
 

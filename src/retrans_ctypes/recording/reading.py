@@ -57,6 +57,11 @@ class Recording:
             pass
         return False
 
+    @property
+    def mode(self) -> int:
+        """Of its file, as stat(2) has it."""
+        return os.fstat(self._file.fileno()).st_mode
+
     def runs(self, since_ns: Optional[int] = None, until_ns: Optional[int] = None) -> Iterator[Run]:
         """Its events as they were recorded: up to those that are there by now.
 

@@ -4,6 +4,7 @@ import json
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..event import Event
+from ..stats import is_count
 from ..workload import Enriched, Workload
 
 
@@ -71,7 +72,7 @@ def make_workload(values: Sequence[Any]) -> Workload:
 
 def holds(number: int) -> bool:
     """Whether a recording can hold it: SQLite's integers have 64 bits."""
-    return -1 << 63 <= number < 1 << 63
+    return is_count(number)
 
 
 def _value(name: str, kind: Any, value: Any) -> Any:
@@ -80,6 +81,9 @@ def _value(name: str, kind: Any, value: Any) -> Any:
     if type(value) is not kind or kind is int and not holds(value):
         raise ValueError("its '%s' cannot be %.60r" % (name, value))
     if kind is dict:
-        json.dumps(value, allow_nan=False)  # Python reads NaN and Infinity, too, which no JSON has
+        try:
+            json.dumps(value, allow_nan=False)  # Python reads NaN and Infinity, too, which no JSON has
+        except RecursionError:
+            raise ValueError("its '%s' is nested too deeply" % name)
     # JSON can write halves of characters, which no output takes.
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if kind is str else value

@@ -136,8 +136,8 @@ class SqliteRecording(Recording):
             raise RecordingError(
                 "%s was recorded by a newer release (schema %d, and this one reads up to %d): read it with"
                 " that release" % (self.path, version, VERSION))
-        # Views, and columns that are computed, could take for ever.
-        there = {name for name, in self._ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        # Views, virtual tables, which have no root page either, and columns that are computed could take for ever.
+        there = {name for name, in self._ask("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0")}
         for table in TABLES:
             columns = {row[1] for row in self._ask("PRAGMA table_info(%s)" % table.name)}
             if table.name not in there or not set(table.names) <= columns:

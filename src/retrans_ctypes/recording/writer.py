@@ -50,9 +50,9 @@ def this_session(able: Capabilities, chosen: Optional[str]) -> Session:
     """A session of this host that begins now. ``chosen``: the filter, as it was typed."""
     about = os.uname()
     return Session(
-        number=0, host=_clean(about.nodename), kernel=_clean("%s %s" % (about.release, about.machine)),
+        number=0, host=clean(about.nodename), kernel=clean("%s %s" % (about.release, about.machine)),
         boot_id=_boot_id(), version=__version__, attach=able.attach, buffer=able.buffer, missing=able.missing,
-        filter=None if chosen is None else _clean(chosen), started_ns=None, ended_ns=None, stats=None, ledger=None)
+        filter=None if chosen is None else clean(chosen), started_ns=None, ended_ns=None, stats=None, ledger=None)
 
 
 def now_ns() -> int:
@@ -60,7 +60,7 @@ def now_ns() -> int:
     return int(time.time() * 1e9)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """What is no UTF-8 as \\udcNN: an option or a name of the host may hold anything."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, List, Optional
 
 from ..ledger import LedgerRow
 from ..recording import Session
+from ..stats import is_count
 from .buckets import OTHERS, Prefix, TimeLine
 from .gathering import Gathered, Stalls
 from .tallies import SHOWN, Group, Ranking, Rankings, Tally
@@ -79,7 +80,7 @@ def _numbers(values: Any) -> Optional[Dict[str, Any]]:
     """Whole numbers by name, and what is null: a file may hold anything."""
     if not isinstance(values, dict):
         return None
-    return {name: value for name, value in values.items() if value is None or isinstance(value, int)}
+    return {name: value for name, value in values.items() if value is None or is_count(value)}
 
 
 def _ledger(ledger: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:

@@ -145,6 +145,8 @@ class Gathered:
                 owned = socket.owned
             else:
                 owned = socket.change(owner, Event(packed[place:place + _SIZE]), workload)
+                for spare in socket.spare():
+                    self.rankings.merge(spare)
             tally = owned.tally  # type: ignore[union-attr]
             tally.events += 1
             tally.segs += segs

@@ -172,6 +172,10 @@ class Rankings:
         self._owners.clear()
 
 
+MOST_OWNERS = 16
+"""of one connection, that are kept apart."""
+
+
 class Socket:
     """One connection: its cumulative counters as its last event had them, and whose it is."""
 
@@ -194,6 +198,13 @@ class Socket:
         before = self.others.get(owner) if self.others else None
         self.owner, self.owned = owner, before or Owned(event, workload)
         return self.owned
+
+    def spare(self) -> List[Owned]:
+        """What its owners before came to, where they are many: the caller's from now on."""
+        if self.others is None or len(self.others) < MOST_OWNERS:
+            return []
+        others, self.others = self.others, None
+        return [owned for owned in others.values() if owned is not self.owned]
 
     def each(self) -> List[Owned]:
         found = dict(self.others or {})

@@ -139,7 +139,7 @@ class View:
         if key in _MOVES:
             self._move(_MOVES[key](self.page))
             return None
-        if key.isdigit() and 0 < int(key) <= len(SHOWN):
+        if len(key) == 1 and key in "123456789"[:len(SHOWN)]:
             return self._group(SHOWN[int(key) - 1])
         action = self._ACTIONS.get(key)
         return action(self) if action else None

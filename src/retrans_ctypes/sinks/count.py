@@ -9,8 +9,14 @@ from .output import Output
 from .text import BANNER
 
 
+MOST = 65536
+"""Flows that are told apart; whoever makes more shall not have our memory."""
+
+OTHERS = "*:*", "*:*"
+
+
 class Row(NamedTuple):
-    """One flow."""
+    """One flow, or OTHERS: what came of flows beyond MOST."""
 
     local: str
     remote: str
@@ -29,10 +35,12 @@ class FlowCounts(Sink):
     def write(self, event: Event) -> None:
         if event.failed:
             return
-        events, segs = self._flows.get((event.local, event.remote), (0, 0))
+        flow = event.local, event.remote
+        if len(self._flows) >= MOST and flow not in self._flows:
+            flow = OTHERS
+        events, segs = self._flows.get(flow, (0, 0))
         more = event.segs
-        self._flows[event.local, event.remote] = (
-            events + 1, None if segs is None or more is None else segs + more)
+        self._flows[flow] = events + 1, None if segs is None or more is None else segs + more
 
     def rows(self) -> List[Row]:
         """The largest last: that is next to the prompt."""

@@ -63,7 +63,8 @@ def _unit(parts: List[str]) -> Optional[str]:
 
 
 def _pod(parts: List[str]) -> Optional[str]:
-    if not any("kubepods" in part for part in parts):
+    """Below user@UID.service cgroups have the names that the user gives them."""
+    if not any("kubepods" in part for part in parts) or any(part.startswith("user@") for part in parts):
         return None
     for part in reversed(parts):
         match = _POD.search(part)

@@ -1,8 +1,9 @@
 """The text that Prometheus reads."""
 
+import gzip
 import threading
 import time
-from typing import Callable, Dict, NamedTuple
+from typing import Callable, Dict, NamedTuple, Tuple
 
 from ...extras import need
 from .families import Families
@@ -37,16 +38,17 @@ class Recent:
         self._families = families
         self._clock = clock
         self._lock = threading.Lock()
-        self._made: Dict[bool, Text] = {}
-        self._good_until: Dict[bool, float] = {}
+        self._made: Dict[Tuple[bool, bool], Text] = {}
+        self._good_until: Dict[Tuple[bool, bool], float] = {}
 
-    def __call__(self, accept: str = "") -> Text:
-        """As exposition()."""
-        key = OPENMETRICS in accept
+    def __call__(self, accept: str = "", packed: bool = False) -> Text:
+        """As exposition(); ``packed``: by gzip."""
+        key = OPENMETRICS in accept, packed
         with self._lock:
             begun = self._clock()
             if key not in self._made or begun >= self._good_until[key]:
-                self._made[key] = exposition(self._families, accept)
+                made = exposition(self._families, accept)
+                self._made[key] = made._replace(text=gzip.compress(made.text, 5)) if packed else made
                 ended = self._clock()
                 self._good_until[key] = max(begun + FRESH, ended + REST * (ended - begun))
             return self._made[key]
