@@ -142,7 +142,7 @@ def test_a_refused_filter_leaves_no_file(run: Run, stub: Callable[..., str], tmp
 
 def test_ctrl_c_and_a_closed_stderr(run: Run, tmp_path: Any) -> None:
     for number in ("INT", "TERM"):
-        done = run("record", shell='cd %s; timeout -s %s 1 "$@" 2>&-; echo $?' % (tmp_path, number))
+        done = run("record", shell='cd %s; timeout -s %s 3 "$@" 2>&-; echo $?' % (tmp_path, number))
         assert done.out == ["124"]  # timeout's own code, as it ended it
     assert select(tmp_path / "retrans.db", "SELECT count(ended_ns) FROM session") == [(2,)]
 

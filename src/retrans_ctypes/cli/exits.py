@@ -10,7 +10,7 @@ EXIT_CODES = {
     4: "this kernel cannot do it",
     5: "libtcpretrans.so is missing, damaged, or of another machine or version",
     6: "output could not be written",
-    7: "a recording cannot be read, or another process writes it",
+    7: "a recording cannot be read or may not be written: another process writes it, or another user laid it there",
     8: "a library is missing that an extra of this package brings",
     130: "a second Ctrl-C ended it before all output was written",
     141: "whoever read the output went away (| head -1)",

@@ -13,14 +13,16 @@ from .options import above, add_user, add_ways, rate, seconds, size
 from .signals import StopSignals
 
 
-def add_live_options(parser: argparse.ArgumentParser) -> None:
-    """What to trace, how, and how long: to be read by tracing()."""
+def add_live_options(
+    parser: argparse.ArgumentParser, ring: str = "2M for each CPU, 4M to 64M where memory allows",
+) -> None:
+    """What to trace, how, and how long: to be read by tracing(). ``ring``: the default of --ring-size."""
     parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="end by itself")
     add_user(parser)
     add_filter_options(parser)
     way = add_ways(parser)
     way.add_argument("--ring-size", type=size, default=0, metavar="SIZE",
-                     help="buffer in the kernel, such as 16M, a power of two (2M for each CPU, 4M to 64M)")
+                     help="buffer in the kernel, such as 16M, a power of two (%s)" % ring)
     way.add_argument("--rate", type=rate, default=0, metavar="N|none",
                      help="events a second that each socket may have (10000), the rest is counted")
     way.add_argument("--burst", type=above(0), default=0, metavar="N",

@@ -164,5 +164,5 @@ def parser() -> argparse.ArgumentParser:
         short=["--output", "--format", "--max-size", "--rotate", "--keep", "--duration", "--port", "--raddr"])
     add_file_options(result)
     add_verbose(result)
-    add_live_options(result)
+    add_live_options(result, "16M where memory allows, else 2M for each CPU")
     return result

@@ -84,7 +84,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rotate", nargs="?", const=_BY_SIZE, type=age, metavar="AGE",
                         help="begin the next file at --max-size, or that age (1h)")
     parser.add_argument("--keep", type=_keep, metavar="N|AGE",
-                        help="of --rotate's files the newest N, or no older ones (7d)")
+                        help="of --rotate's files the newest N, or none older than such as 7d; else all")
 
 
 def _database() -> Callable[..., Writer]:
