@@ -3,12 +3,13 @@
 
     reliability.py PAGE.md TRIED.json...
 
-TRIED.json is what a test run counted: a list of section, what, times, result.
+TRIED.json is what a test run counted: a list of section, what, times, result. Runs are added up.
 """
 import json
 import os
 import sys
-from typing import List
+from collections import Counter
+from typing import List, Tuple
 
 BEGIN, END = "<!-- tried: begin -->\n", "<!-- tried: end -->\n"
 HEAD = ["fault or bad input", "times tried", "result"]
@@ -22,22 +23,25 @@ def table(rows: List[List[str]]) -> List[str]:
     return [lines[0], rule] + lines[1:]
 
 
-def page(tried: List[List[object]]) -> str:
-    lines = ["Linux {} {}.".format(os.uname().release, os.uname().machine), ""]
-    for section in dict.fromkeys(str(row[0]) for row in tried):
+def page(tried: "Counter[Tuple[str, str, str]]") -> str:
+    """``tried``: how often, by section, what and result; in the order of the page."""
+    release = os.uname().release.split("-")[0]
+    lines = ["Linux {} {}.".format(release, os.uname().machine), ""]
+    for section in dict.fromkeys(section for section, _, _ in tried):
         lines += ["### " + section[0].upper() + section[1:], ""]
-        lines += table([[str(what), "{:,}".format(times), str(result)]
-                        for of, what, times, result in tried if of == section])
+        lines += table([[what, "{:,}".format(times), result]
+                        for (of, what, result), times in tried.items() if of == section])
         lines += [""]
     return "\n".join(lines)
 
 
 def main() -> None:
     target, *runs = sys.argv[1:]
-    tried: List[List[object]] = []
+    tried = Counter()  # type: Counter[Tuple[str, str, str]]
     for run in runs:
         with open(run) as file:
-            tried += json.load(file)
+            for section, what, times, result in json.load(file):
+                tried[section, what, result] += times
     told = page(tried)
     with open(target) as file:
         before, rest = file.read().split(BEGIN)
