@@ -105,5 +105,6 @@ _BY_ERRNO: Dict[int, Type[RetransError]] = {
 def from_errno(code: int, sentence: str) -> RetransError:
     """The exception for error ``code`` of the native library; ``sentence`` is what it said."""
     if not sentence:
-        sentence = "libtcpretrans failed: %s" % os.strerror(code)
+        sentence = "a call of libtcpretrans failed (%s): see whether the kernel's log (dmesg) says why" % (
+            os.strerror(code))
     return _BY_ERRNO.get(code, RetransError)(sentence, code)

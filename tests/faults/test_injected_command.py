@@ -13,7 +13,7 @@ from lab.traffic import connecting_again
 
 AT_ONCE = 4
 MOST = 400  # positions
-FAILED = 1
+FAILED, UNSUPPORTED = 1, 4
 
 
 class Fault(NamedTuple):
@@ -53,6 +53,7 @@ FAULTS = [
     Fault("trace", "write", errno.EINTR, (1,), (0,)),
     Fault("trace", "open", errno.EMFILE, (2, 8), (0, FAILED)),
     Fault("trace", "epoll_wait", errno.EINTR, (1,), (0,)),
+    Fault("trace", "bpf", errno.EIO, (20, 105), (0, FAILED, UNSUPPORTED)),
     Fault("count", "write", errno.EIO, (1,), (OUTPUT,)),
     Fault("count", "open", errno.EMFILE, (3,), (0, FAILED)),
     Fault("metrics", "thread", errno.EAGAIN, (1,), (0, FAILED)),
