@@ -69,6 +69,20 @@ def test_each_event_has_its_own_time_again(tmp_path: Any) -> None:
     assert len(runs) < 500
 
 
+@pytest.mark.parametrize("time, fits", [
+    ("2262-04-11T23:47:16.854775Z", True), ("2262-04-11T23:47:16.854776Z", True), ("2262-04-11T23:47:16.854777Z", False),
+    ("1677-09-21T00:12:43.145224Z", True), ("1677-09-21T00:12:43.145223Z", False)])
+def test_the_last_moment_that_64_bits_hold(tmp_path: Any, time: str, fits: bool) -> None:
+    """Lines have microseconds, so it is written rounded."""
+    line = dict(json.loads(event_line(MADE[0])), time=time, ts_ns=(1 << 62) if time > "2" else 0)
+    path = ndjson(tmp_path / "r.ndjson", [json.dumps(line)])
+    if fits:
+        assert len(told(path)) == 1
+    else:
+        with pytest.raises(RecordingError, match="its 'time' cannot be"):
+            told(path)
+
+
 def test_a_span_of_time(tmp_path: Any) -> None:
     path = ndjson(tmp_path / "r.ndjson", session_lines(MADE))
     start = OFFSET // 1000 * 1000

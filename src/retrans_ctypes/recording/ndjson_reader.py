@@ -162,6 +162,9 @@ def begins(start: bytes) -> bool:
     return fields is not None and fields["type"] in _TYPES
 
 
+_LAST = ((1 << 63) - 1) // 1000
+
+
 def _micros(fields: Fields) -> int:
     """When it was, in microseconds since the epoch."""
     text = fields.get("time")
@@ -170,6 +173,8 @@ def _micros(fields: Fields) -> int:
         raise ValueError("its 'time' cannot be %.60r" % (text,))
     parts = [int(part) for part in match.groups()]
     micros = calendar.timegm((*parts[:6], 0, 0, 0)) * 1000000 + parts[6]
+    if abs(micros) == _LAST + 1:  # the last nanosecond that can be, or the first, rounded when it was written
+        micros = _LAST if micros > 0 else -_LAST
     if not holds(micros * 1000):
         raise ValueError("its 'time' cannot be %.60r" % (text,))
     return micros
