@@ -145,4 +145,4 @@ def test_bpf_is_forbidden_altogether(library: str, nothing_left_behind: None) ->
 
 def test_no_memory(library: str, nothing_left_behind: None) -> None:
     code, sentence = refused(library, "map:{}={}".format(RINGBUF, errno.ENOMEM))
-    assert code == 1 and "no memory" in sentence
+    assert code == 1 and "not enough memory" in sentence

@@ -8,7 +8,7 @@ import time
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from lab import commands, interpreters
+from lab import commands, interpreters, summary
 from lab.counters import Counters
 from lab.kernel import reports_failures
 from lab.link import V4, V6, Lab
@@ -88,17 +88,26 @@ def test_what_is_not_known_is_null(lab: Lab, nothing_left_behind: None) -> None:
     assert {event["reason"] for event in mine if event["dport"] == 4371} == {"syn"}
 
 
-def test_counts_for_each_flow(lab: Lab, nothing_left_behind: None) -> None:
-    with commands.Child(tp("-c")) as text, commands.Child(tp("-c", "--json")) as rows:
-        for child in (text, rows):
-            child.wait_tracing()
-        made = Traffic(lab)
-        lines, flows = ended(text), [json.loads(line) for line in ended(rows)[:-1]]
-    (line,) = [line for line in lines if "{}:{} ".format(V4.client, made.port) in line]
-    (flow,) = [flow for flow in flows if flow["local"] == "{}:{}".format(V4.client, made.port)]
-    expected = str(made.retransmits - 1)  # one of them was the SYN
-    assert line.split()[-2:] == [expected, "-"]
-    assert str(flow["retransmits"]) == expected and flow["segs"] is None
+def test_counts_for_each_flow(nothing_left_behind: None) -> None:
+    """Here nothing tells how often the kernel skipped a program (docs/attaching.md): where one of the two saw less,
+    another run has to show that both see all."""
+    for _ in range(3):
+        with Lab() as lab, commands.Child(tp("-c")) as text, commands.Child(tp("-c", "--json")) as rows:
+            for child in (text, rows):
+                child.wait_tracing()
+            made = Traffic(lab)
+            lines, flows = ended(text), [json.loads(line) for line in ended(rows)[:-1]]
+        expected = made.retransmits - 1  # one of them was the SYN
+        (line,) = [line for line in lines if "{}:{} ".format(V4.client, made.port) in line]
+        (flow,) = [flow for flow in flows if flow["local"] == "{}:{}".format(V4.client, made.port)]
+        shown, segs = line.split()[-2:]
+        assert segs == "-" and flow["segs"] is None
+        if int(shown) == flow["retransmits"] == expected:
+            return
+        assert int(shown) <= expected and flow["retransmits"] <= expected
+        summary.say("counts by tp: tried again, as of {} events {} and {} were seen".format(
+            expected, shown, flow["retransmits"]))
+    pytest.fail("In each of three runs events were missing.")
 
 
 @pytest.mark.parametrize("width", [80, pytest.param(200, marks=pytest.mark.full)])
