@@ -96,7 +96,8 @@ class NdjsonRecording(Recording):
                 self._sessions.take(fields)
                 return
             micros, event, workload = _micros(fields), Event.from_dict(fields), names.of(fields)
-            if not holds(micros * 1000 - event.ts_ns):
+            offset_ns = micros * 1000 - event.ts_ns
+            if not (holds(offset_ns - 1000) or holds(offset_ns + 1000)):
                 raise ValueError("its 'ts_ns' cannot be %d" % event.ts_ns)
         except ValueError as error:
             raise self._lines.damaged(str(error))
@@ -162,7 +163,8 @@ def begins(start: bytes) -> bool:
     return fields is not None and fields["type"] in _TYPES
 
 
-_LAST = ((1 << 63) - 1) // 1000
+_LAST = ((1 << 63) - 1) // 1000 - 2
+"""Microseconds that nanoseconds of 64 bits hold, whichever way they are rounded."""
 
 
 def _micros(fields: Fields) -> int:
@@ -173,7 +175,7 @@ def _micros(fields: Fields) -> int:
         raise ValueError("its 'time' cannot be %.60r" % (text,))
     parts = [int(part) for part in match.groups()]
     micros = calendar.timegm((*parts[:6], 0, 0, 0)) * 1000000 + parts[6]
-    if abs(micros) == _LAST + 1:  # the last nanosecond that can be, or the first, rounded when it was written
+    if _LAST < abs(micros) <= _LAST + 3:  # about the last moment that can be, or the first: it was rounded
         micros = _LAST if micros > 0 else -_LAST
     if not holds(micros * 1000):
         raise ValueError("its 'time' cannot be %.60r" % (text,))
@@ -301,5 +303,6 @@ class _Gathered:
         """What was gathered, if anything; they begin anew."""
         if self._events:
             assert self._session is not None
-            yield Run(self._session, b"".join(self._events), (self._least + self._above) // 2, self._workload)
+            offset_ns = max(-1 << 63, min((self._least + self._above) // 2, (1 << 63) - 1))
+            yield Run(self._session, b"".join(self._events), offset_ns, self._workload)
             self._events = []
