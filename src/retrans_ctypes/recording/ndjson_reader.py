@@ -97,7 +97,7 @@ class NdjsonRecording(Recording):
                 return
             micros, event, workload = _micros(fields), Event.from_dict(fields), names.of(fields)
             offset_ns = micros * 1000 - event.ts_ns
-            if not (holds(offset_ns - 1000) or holds(offset_ns + 1000)):
+            if not (holds(offset_ns - _ROUNDED) or holds(offset_ns + _ROUNDED)):
                 raise ValueError("its 'ts_ns' cannot be %d" % event.ts_ns)
         except ValueError as error:
             raise self._lines.damaged(str(error))
@@ -165,6 +165,8 @@ def begins(start: bytes) -> bool:
 
 _LAST = ((1 << 63) - 1) // 1000 - 2
 """Microseconds that nanoseconds of 64 bits hold, whichever way they are rounded."""
+
+_ROUNDED = 4000  # nanoseconds that a time may be off, by its microseconds and near that end
 
 
 def _micros(fields: Fields) -> int:

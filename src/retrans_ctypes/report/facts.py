@@ -77,10 +77,10 @@ def _session(session: Session, gathered: Gathered) -> Dict[str, Any]:
 
 
 def _numbers(values: Any) -> Optional[Dict[str, Any]]:
-    """Whole numbers by name, and what is null: a file may hold anything."""
+    """Whole numbers by name, truths, and what is null: a file may hold anything."""
     if not isinstance(values, dict):
         return None
-    return {name: value for name, value in values.items() if value is None or is_count(value)}
+    return {name: value for name, value in values.items() if value is None or type(value) is bool or is_count(value)}
 
 
 def _ledger(ledger: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
