@@ -96,3 +96,20 @@ def test_events_cross_the_callback_unharmed(stub: Callable[..., str],
         tracer.run(seen.append)
     assert [event.ts_ns for event in seen] == [1000, 1001, 1002]
     assert {(event.remote, event.state, event.uid) for event in seen} == {("10.0.0.2:80", "SYN_RECV", None)}
+
+
+def test_a_second_signal_insists_unless_it_comes_with_the_first(monkeypatch: Any) -> None:
+    """`timeout` sends each twice at once."""
+    from types import SimpleNamespace
+
+    from retrans_ctypes.cli import signals
+    now, asked = [100.0], []
+    monkeypatch.setattr(signals, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    stop = signals.StopSignals()
+    stop.stop_with(lambda: asked.append(1))
+    for _ in range(2):
+        stop._on_signal(15, None)
+    assert asked == [1]
+    now[0] += 1
+    with pytest.raises(KeyboardInterrupt):
+        stop._on_signal(15, None)

@@ -3,11 +3,13 @@ something else."""
 
 import os
 import signal
+import time
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Callable, Dict, Iterator, Optional, Type
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ONE = 0.3  # seconds in which two are one: timeout(1) sends each twice, to its child and to the group
 
 
 @contextmanager
@@ -23,12 +25,13 @@ def postponed() -> Iterator[None]:
 class StopSignals:
     """While entered, the first such signal calls what ``stop_with()`` named last.
 
-    The second raises KeyboardInterrupt. An ignored signal (nohup) stays ignored. ``hangup``: called by
+    The second, unless it comes with the first, raises KeyboardInterrupt. An ignored signal (nohup) stays ignored. ``hangup``: called by
     SIGHUP in place of all that, unless our terminal is gone.
     """
 
     def __init__(self, hangup: Optional[Callable[[], None]] = None) -> None:
         self.came = False
+        self._came_at = 0.0
         self._hangup = hangup
         self._had_terminal = _has_terminal()
         self._later = self._insisted = False
@@ -69,11 +72,14 @@ class StopSignals:
             self._hangup()
             return
         # Handlers stay as they are: changing them in here, Python itself trips over the next signal.
+        now = time.monotonic()
+        if self.came and now - self._came_at < _ONE:
+            return
         if self.came and self._later:
             self._insisted = True
         elif self.came:
             raise KeyboardInterrupt
-        self.came = True
+        self.came, self._came_at = True, now
         if self._stop is not None:
             self._stop()
 
