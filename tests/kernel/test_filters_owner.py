@@ -40,7 +40,8 @@ def test_an_owner_who_is_found_later(lab: Lab, nothing_left_behind: None, way: W
         with nobodys(lab) as line:
             counters.wait("RetransSegs", 2)
             one, all_of_them = Seen(tracer), Seen(reference)
-            assert len(one.of(lab.client)) == (len(all_of_them.of(lab.client)) if never else 0)
+            shown, happened = len(one.of(lab.client)), len(all_of_them.of(lab.client))  # more may come in between
+            assert 2 <= shown <= happened if never else shown == 0
             with take(line):
                 before = counters.gained()["RetransSegs"]
                 counters.wait("RetransSegs", before + 2)
