@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab import rights, summary, tried  # noqa: E402  (needs the path above)
+from lab import host, rights, summary, tried  # noqa: E402  (needs the path above)
 from lab.link import Lab  # noqa: E402
 
 
@@ -67,6 +67,14 @@ def kernel_rights() -> None:
     problem = rights.library_missing() or rights.missing()
     if problem:
         pytest.fail(problem, pytrace=False)
+
+
+@pytest.fixture
+def nothing_left_behind(kernel_rights: None) -> Iterator[None]:
+    """The test leaves programs, links, devices, namespaces, mounts and processes as they were."""
+    before = host.snapshot()
+    yield
+    assert host.left_over(before) == []
 
 
 @pytest.fixture

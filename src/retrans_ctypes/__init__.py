@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Capabilities", "ClosedError", "Count", "Counts", "Event", "ExtraMissing", "Filter", "FilterError",
-    "ForkedError", "Ledger", "LedgerRow", "LibraryError", "OutputClosed", "OutputError", "PermissionDenied", "RecordingError",
-    "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
+    "ForkedError", "Ledger", "LedgerRow", "LibraryError", "OutputClosed", "OutputError",
+    "PermissionDenied", "RecordingError", "RetransError", "Stats", "Tracer", "UnsupportedKernel", "UsageError",
     "__version__",
 ]

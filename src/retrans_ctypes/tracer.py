@@ -9,7 +9,9 @@ import time
 import warnings
 from itertools import islice
 from types import TracebackType
-from typing import Any, Callable, ContextManager, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar
+from typing import (
+    Any, Callable, ContextManager, Iterator, List, Mapping, NoReturn, Optional, Sized, Tuple, Type, TypeVar,
+)
 
 from . import _library
 from .aio import others, readable

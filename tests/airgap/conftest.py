@@ -6,17 +6,14 @@ import zipfile
 from typing import Iterator
 
 import pytest
-from lab import host
 from lab.stage import open_folder
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind(kernel_rights: None) -> Iterator[None]:
-    before = host.snapshot()
-    yield
-    assert host.left_over(before) == []
+def each_leaves_nothing_behind(nothing_left_behind: None) -> None:
+    """Every test here, whether it asks for that or not."""
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,11 @@
 import os
 import shutil
 import signal
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 from building import BUILD, NATIVE, REPO, environment, run
-from lab import commands, host
+from lab import commands
 from lab.link import V4, Lab
 from lab.traffic import connecting
 
@@ -14,12 +14,7 @@ C_EXAMPLE = os.path.join(REPO, "docs", "examples", "c", "first_retransmit.c")
 GO_EXAMPLE = os.path.join(REPO, "docs", "examples", "go")
 FIRST = "10.77.0.1"
 
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(kernel_rights: None) -> Iterator[None]:
-    before = host.snapshot()
-    yield
-    assert host.left_over(before) == []
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 
 
 def first_retransmit(lab: Lab, argv: List[str], port: int) -> List[str]:

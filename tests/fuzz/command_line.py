@@ -28,7 +28,8 @@ _KEPT = ("good.db", "good.ndjson")
 FILES = _KEPT + ("bad.db", "bad.ndjson", "new.db", "new.ndjson", "new.html", "folder", "missing/file", "-", "/dev/null", "/dev/full",
                  "", "a\nb", "\x1b[2J", "\udcff")
 VALUES = ("1", "0", "-1", "10", "80,443", "8000-8099", "10.0.0.0/8", "::1", "1e300", "nan", "inf", "", " ", "none", "help",
-          "time,comm", "14:30", "2026-01-31 14:30", "99:99", "1969-12-31", "9999-12-31T23:59:59Z", "0001-01-01", "1h", "7d", "0s", "100M", "1K", "9" * 30, "9" * 4400,
+          "time,comm", "14:30", "2026-01-31 14:30", "99:99", "1969-12-31", "9999-12-31T23:59:59Z", "0001-01-01",
+          "1h", "7d", "0s", "100M", "1K", "9" * 30, "9" * 4400,
           "127.0.0.1:0", "[::1]:1", ":", "root", "nobody", "0:0", "host", "/", "*", "[", "@good.db", "@/dev/zero", "@", "@\udcff",
           "rto", "ESTABLISHED", "\x1b[31m", "a\nb", "\udcff", "\u202e", "%s", "--", "-", "--json", "\u0661", "1_0", "1" + "0" * 400)
 _SLOW = {"speed": ("10", "1e9x", "0", "x", "nan"),  # at less it would take its time

@@ -91,8 +91,8 @@ def main(name: str, seconds: str, folder: str, *corpora: str) -> None:
     atheris.Setup([
         sys.argv[0], "-artifact_prefix=" + folder + "/", "-rss_limit_mb=%d" % MOST_MEGABYTES,
         "-timeout=%d" % (5 * MOST_SECONDS),  # of the wall clock: such an input never ends
-        "-seed=%d" % (float(seconds) < SHORT), "-max_len=%d" % target.MOST, "-dict=" + words, "-verbosity=0", found] + list(corpora), Judged(
-            target.one_input, float(seconds), folder, target.done))
+        "-seed=%d" % (float(seconds) < SHORT), "-max_len=%d" % target.MOST, "-dict=" + words, "-verbosity=0",
+        found] + list(corpora), Judged(target.one_input, float(seconds), folder, target.done))
     atheris.Fuzz()
 
 

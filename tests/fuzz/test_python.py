@@ -72,8 +72,8 @@ def _hex(path: str) -> str:
 
 
 def _target(folder: str, name: str) -> List[str]:
-    return [*tried.OF_ITS_OWN, sys.executable, "-X", "dev", os.path.join(HERE, "fuzzing.py"), "target_" + name, str(tried.FUZZ_SECONDS), folder,
-            os.path.join(CORPUS, name)]
+    return [*tried.OF_ITS_OWN, sys.executable, "-X", "dev", os.path.join(HERE, "fuzzing.py"), "target_" + name,
+            str(tried.FUZZ_SECONDS), folder, os.path.join(CORPUS, name)]
 
 
 def _command_line(folder: str, name: str) -> List[str]:

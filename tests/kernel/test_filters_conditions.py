@@ -162,7 +162,8 @@ def test_a_process_cannot_be_asked_for_without_owners(nothing_left_behind: None)
 
 
 @pytest.mark.parametrize("wrong, words", [
-    ({"n_pids": 1}, "1 members of pids, but no list"), ({"n_ports": 1}, "1 members of ports, but no list"), ({"n_remote": 3}, "3 members of remote, but no list"),
+    ({"n_pids": 1}, "1 members of pids, but no list"), ({"n_ports": 1}, "1 members of ports, but no list"),
+    ({"n_remote": 3}, "3 members of remote, but no list"),
     ({"uids": pointer(c_uint32()), "n_uids": SIZE_MAX, "cgroups": pointer(c_uint64()), "n_cgroups": 2}, "65536 are the most"),
 ])
 def test_lists_that_cannot_be(nothing_left_behind: None, monkeypatch: Any, wrong: Dict[str, Any], words: str) -> None:

@@ -45,8 +45,8 @@ def test_default_command_is_trace(run: Run) -> None:
         assert storms == ("rate-limited (--rate): 10.0.0.1:80 -> 10.0.2.2:443 12 segments; 10.0.0.1:80 -> 10.0.1.2:443"
                           " 11 segments; 10.0.0.1:80 -> 10.0.0.2:443 10 segments")
         assert summary == (
-            "11 events, 12 segments, 13 failed, 16 filtered, 22 rate-limited, 21 segments skipped by the kernel, 18 missed, 14 lost (15 segments):"
-            " the ring buffer was full")
+            "11 events, 12 segments, 13 failed, 16 filtered, 22 rate-limited, 21 segments skipped by the kernel,"
+            " 18 missed, 14 lost (15 segments): the ring buffer was full")
         # the stub's own two; before them stands what this machine's namespaces sent again meanwhile
         assert re.match(r"ledger: (.*; )?kernel counter unreadable in \d+ namespaces, with 10 segments$", ledger)
         assert re.match(r"in segments: seen 12, lost 36, limited 23, unexplained \?; \d+ netns unreadable$", last)

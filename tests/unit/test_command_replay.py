@@ -270,7 +270,8 @@ def test_other_pythons(replay: Replay, stub: Any, tmp_path: Any) -> None:
         for library in (stub(), "/nowhere/lib.so"):
             env = environment(RETRANS_CTYPES_LIBRARY=library, PYTHONPATH=os.path.join(REPOSITORY, "src"))
             assert run([interpreter.path, "-W", "error", "-m", "retrans_ctypes", "replay", path, "--json"], env=env) == expected
-        code, out, err = run([interpreter.path, "-W", "error", "-m", "retrans_ctypes", "replay", path, "--speed", "1e9", "--rport", "443"], env=env)
+        code, out, err = run([interpreter.path, "-W", "error", "-m", "retrans_ctypes", "replay", path,
+                              "--speed", "1e9", "--rport", "443"], env=env)
         assert (code, err) == (0, LAST)
 
 

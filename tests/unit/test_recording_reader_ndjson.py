@@ -111,7 +111,8 @@ WRONG = [
     event_line(MADE[0]).replace('"time":"', '"time":"x'), event_line(MADE[0]) + "}",
     event_line(MADE[0]).replace('"nginx.service"', "[1]"), event_line(MADE[0]).replace('"nginx.service"', "5"),
     '{"type":"session","host":5}', '{"type":"session","missing":{}}', "[" * 100000, '{"type":"event","ts_ns":1e999}',
-    event_line(MADE[0]).replace('"kind":"skb"', '"kind":1e999'), event_line(MADE[0]).replace('"netns_pid":null', '"netns_pid":1%s' % ("0" * 30)),
+    event_line(MADE[0]).replace('"kind":"skb"', '"kind":1e999'),
+    event_line(MADE[0]).replace('"netns_pid":null', '"netns_pid":1%s' % ("0" * 30)),
     event_line(MADE[0]).replace('"time":"2023', '"time":"9999'), event_line(MADE[0]).replace('"time":"2023', '"time":"0001'),
     '{"type":"session","started_ns":9223372036854775808}']
 

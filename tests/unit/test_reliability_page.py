@@ -32,7 +32,8 @@ def test_what_is_no_trial_is_refused(section: str, times: int) -> None:
 def test_only_what_lies_between_the_markers_changes(tmp_path: Path) -> None:
     tried.count("memory", "open and close", "nothing grew", 1000)
     counted, others, page = tmp_path / "tried.json", tmp_path / "others.json", tmp_path / "page.md"
-    others.write_text(json.dumps([["faults", "SIGKILL", 7, "held"], ["memory", "a soak", 30, "flat"], ["memory", "open and close", 5, "nothing grew"]]))
+    others.write_text(json.dumps([["faults", "SIGKILL", 7, "held"], ["memory", "a soak", 30, "flat"],
+                                  ["memory", "open and close", 5, "nothing grew"]]))
     tried.save(str(counted))
     page.write_text("before\n<!-- tried: begin -->\nold\n<!-- tried: end -->\nafter\n")
     subprocess.run([sys.executable, str(SCRIPT), str(page), str(counted), str(others)], check=True)

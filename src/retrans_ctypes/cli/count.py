@@ -15,7 +15,7 @@ from ..sinks.output import Output
 from ..sinks.text import BANNER
 from ..tracer import Tracer
 from ..workload.numbers import cgroup_paths, commands
-from .ending import account_for, end, honest_end
+from .ending import end, honest_end
 from .filter_options import add_filter_options, chosen_filter
 from .follow import introduce, tell
 from .options import (
@@ -44,13 +44,13 @@ def main(arguments: List[str]) -> int:
         introduce(tracer, options.verbose, kept)
         tell(BANNER)
         sink = make_sink(options, output)
-        with honest_end(tracer, signals):
+        with honest_end(tracer, signals) as ending:
             try:
                 watch(tracer, sink, output, options.interval, options.duration)
                 end(tracer)
                 sink.show(tracer.counts())
             finally:
-                ledger = account_for(tracer, limits=False)
+                ledger = ending.account(limits=False)
             if options.json:
                 output.line(encode(ledger))
                 output.flush()

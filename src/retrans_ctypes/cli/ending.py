@@ -21,12 +21,56 @@ _LIMITS = {
 }
 
 
+class Ending:
+    """What is told of ``tracer`` when it ends. The kernel's counters are read once."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._ledger: Optional[Ledger] = None
+
+    def account(self, limits: bool = True) -> Dict[str, Any]:
+        """Detach, and tell what was seen and what became of the rest; returns the ledger, ready for JSON.
+
+        ``limits``: what counts() has is what the rate limit kept back."""
+        end(self._tracer)
+        stats, able = self._tracer.stats(), self._tracer.capabilities
+        if limits and stats.limited:
+            tell(storms(self._tracer.counts()))
+        tell(summary(stats, able.ledger))
+        ledger = self._read()
+        if ledger is None:
+            why = able.why("ledger")
+            tell("no ledger: " + why)
+            return {"type": "ledger", "total": None, "namespaces": [], "why": why}
+        tell(ledger.sentence())
+        return ledger.to_dict()
+
+    def last_line(self) -> str:
+        """What cannot be had is told to be so."""
+        try:
+            end(self._tracer)
+            stats = self._tracer.stats()
+        except Exception as error:
+            return "seen, lost, limited and unexplained are not known (%s); start again" % _named(error)
+        try:
+            return last_line(stats, self._read())
+        except Exception as error:
+            return "%s; no kernel counter could be read (%s)" % (_in_segments(stats, "?"), _named(error))
+
+    def _read(self) -> Optional[Ledger]:
+        """None where this way of attaching has none. Raises what Tracer.ledger() does."""
+        if self._ledger is None and self._tracer.capabilities.ledger:
+            self._ledger = self._tracer.ledger()
+        return self._ledger
+
+
 @contextmanager
-def honest_end(tracer: Tracer, signals: StopSignals) -> Iterator[None]:
+def honest_end(tracer: Tracer, signals: StopSignals) -> Iterator[Ending]:
     """Around all that is done with ``tracer``. Errors end here, told before the last line: they become
     SystemExit, with their exit code."""
+    ending = Ending(tracer)
     try:
-        yield
+        yield ending
     except (RetransError, OSError, MemoryError) as error:
         raise SystemExit(tell_error(error))
     except Exception:
@@ -35,25 +79,7 @@ def honest_end(tracer: Tracer, signals: StopSignals) -> Iterator[None]:
         raise SystemExit(1)
     finally:
         with signals.not_now():
-            tell(_last_of(tracer))
-
-
-def account_for(tracer: Tracer, limits: bool = True) -> Dict[str, Any]:
-    """Detach, and tell what was seen and what became of the rest; returns the ledger, ready for JSON.
-
-    ``limits``: what counts() has is what the rate limit kept back."""
-    end(tracer)
-    stats = tracer.stats()
-    if limits and stats.limited:
-        tell(storms(tracer.counts()))
-    tell(summary(stats, tracer.capabilities.ledger))
-    if not tracer.capabilities.ledger:
-        why = tracer.capabilities.why("ledger")
-        tell("no ledger: " + why)
-        return {"type": "ledger", "total": None, "namespaces": [], "why": why}
-    ledger = tracer.ledger()
-    tell(ledger.sentence())
-    return ledger.to_dict()
+            tell(ending.last_line())
 
 
 def storms(counts: Counts) -> str:
@@ -102,19 +128,6 @@ def end(tracer: Tracer) -> None:
     tracer.stop()
     while not tracer.ended:
         tracer.poll_batch(0)  # as little memory as can be: there may be none left
-
-
-def _last_of(tracer: Tracer) -> str:
-    """What cannot be had is told to be so."""
-    try:
-        end(tracer)
-        stats = tracer.stats()
-    except Exception as error:
-        return "seen, lost, limited and unexplained are not known (%s); start again" % _named(error)
-    try:
-        return last_line(stats, tracer.ledger() if tracer.capabilities.ledger else None)
-    except Exception as error:
-        return "%s; no kernel counter could be read (%s)" % (_in_segments(stats, "?"), _named(error))
 
 
 def _named(error: Exception) -> str:

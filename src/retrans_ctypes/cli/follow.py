@@ -27,7 +27,8 @@ def follow(
 ) -> None:
     """Write events to ``sink`` until the tracer is stopped or ``duration`` seconds have passed.
 
-    Whoever reads ``output`` may end it by going away. Those that ``keep`` says; without it all, and they stay packed for sinks that want them so.
+    Whoever reads ``output`` may end it by going away. Those that ``keep`` says; without it all, and they
+    stay packed for sinks that want them so.
     """
     deadline = None if duration is None else time.monotonic() + duration
     sink.start()

@@ -30,7 +30,9 @@ def add_live_options(
 
 
 @contextmanager
-def tracing(options: argparse.Namespace, hangup: Optional[Callable[[], None]] = None) -> Iterator[Tuple[Tracer, StopSignals]]:
+def tracing(
+    options: argparse.Namespace, hangup: Optional[Callable[[], None]] = None,
+) -> Iterator[Tuple[Tracer, StopSignals]]:
     """A tracer, with its rights dropped and introduced, and what stops it on the first Ctrl-C or SIGTERM.
 
     ``options`` also has ``verbose``; ``hangup`` is as StopSignals has it. Raises what Tracer does, and

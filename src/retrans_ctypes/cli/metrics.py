@@ -15,7 +15,7 @@ from ..sinks.prometheus.families import Families, Readings
 from ..sinks.prometheus.tally import SERIES, Tally, labels_by
 from ..tracer import Tracer
 from ..workload import Lookups
-from .ending import account_for, honest_end
+from .ending import honest_end
 from .follow import follow, tell
 from .listening import Address, address, listen, listens_at
 from .live import add_live_options, tracing
@@ -40,13 +40,13 @@ def main(arguments: List[str]) -> int:
         with tracing(options) as (tracer, signals):
             families = Families(tally, readings_of(tracer), options.namespaces)
             pages = Pages(Recent(families), lambda: not tracer.ended, tell, any_name=not where.loopback)
-            with honest_end(tracer, signals):
+            with honest_end(tracer, signals) as ending:
                 try:
                     with MetricsServer(door, pages):
                         tell("Tracing retransmits; metrics are at http://%s/metrics ... Hit Ctrl-C to end" % (where,))
                         follow(tracer, PrometheusSink(tally), None, None, options.duration)
                 finally:
-                    account_for(tracer)
+                    ending.account()
     return 0
 
 

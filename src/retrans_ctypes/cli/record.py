@@ -13,7 +13,7 @@ from ..sinks.printable import printable
 from ..sinks.recording import RecordingSink
 from ..tracer import Tracer
 from ..workload import Lookups
-from .ending import account_for, honest_end
+from .ending import honest_end
 from .filter_options import typed_filter
 from .follow import follow, tell
 from .live import add_live_options, tracing
@@ -41,14 +41,14 @@ def main(arguments: List[str]) -> int:
         with RecordingSink(begin, Books(tracer), files.limits, tracer.stop, status.show) as sink:
             hangup.call(sink.reopen)
             tell("Recording retransmits in %s ... Hit Ctrl-C to end" % sink.writer.path)
-            with honest_end(tracer, signals):
+            with honest_end(tracer, signals) as ending:
                 written = False
                 try:
                     follow(tracer, sink, Output() if files.path == STDOUT else None, None, options.duration)
                     written = True
                 finally:
                     status.clear()
-                    account_for(tracer)
+                    ending.account()
                     if not written:
                         tell_unwritten(tracer.stats().drained - sink.kept, sink)
                 sink.end()

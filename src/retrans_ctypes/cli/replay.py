@@ -42,16 +42,17 @@ def main(arguments: List[str]) -> int:
         return 0
     if not options.files:
         raise UsageError("there is nothing to replay: name a recording, such as retrans.db")
-    if options.into and (options.json or options.count or options.compat or options.columns is not None):
+    shown = options.json or options.count or options.compat or options.columns is not None
+    if options.into and shown:
         raise UsageError("--into writes a recording and shows nothing: leave --json, -c, -o and --compat out")
-    if options.metrics and (options.into or options.json or options.count or options.compat or options.columns is not None):
+    if options.metrics and (options.into or shown):
         raise UsageError("--metrics writes metrics only: leave --into, --json, -c, -o and --compat out")
     output, clock, names = GatheringOutput(), make_clock(options, offset_ns=0), RecordedNames()
     sink = make_sink(options, output, shown_columns(options, terminal_width()), clock, names)
     chosen = recorded_filter(options)
+    keep, matches = None if options.into else wanted(options), chosen.matcher() if chosen else None
     with StopSignals() as signals:
-        player = Player(sink, output, clock, names, None if options.into else wanted(options), chosen.matcher() if chosen else None,
-                        options.speed)
+        player = Player(sink, output, clock, names, keep, matches, options.speed)
         signals.stop_with(player.stop)
         Replay(options, player, output).run()
     return 0

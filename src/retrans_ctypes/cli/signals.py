@@ -1,5 +1,5 @@
-"""Ctrl-C and SIGTERM as a request: the first one asks, the second one insists. And SIGHUP, which may ask for
-something else."""
+"""Ctrl-C and SIGTERM as a request: the first one asks, the second one insists. And SIGHUP, which may
+ask for something else."""
 
 import os
 import signal
@@ -25,8 +25,8 @@ def postponed() -> Iterator[None]:
 class StopSignals:
     """While entered, the first such signal calls what ``stop_with()`` named last.
 
-    The second, unless it comes with the first, raises KeyboardInterrupt. An ignored signal (nohup) stays ignored. ``hangup``: called by
-    SIGHUP in place of all that, unless our terminal is gone.
+    The second, unless it comes with the first, raises KeyboardInterrupt. An ignored signal (nohup) stays
+    ignored. ``hangup``: called by SIGHUP in place of all that, unless our terminal is gone.
     """
 
     def __init__(self, hangup: Optional[Callable[[], None]] = None) -> None:

@@ -23,7 +23,7 @@ from ..sinks.printable import locale_encoding
 from ..tracer import Tracer
 from ..workload import Lookups
 from ..workload.hosts import HostNames
-from .ending import account_for, honest_end
+from .ending import honest_end
 from .live import add_live_options, tracing
 from .options import (
     Parser, above, add_color_option, add_time_options, add_verbose, colours_for, seconds, terminal_width, time_style,
@@ -130,7 +130,7 @@ def main(arguments: List[str]) -> int:
     gc.set_threshold(_GARBAGE)
     names = [name for by in SHOWN for name in GROUPINGS[by].names] + list(COLUMNS["workload"].names)
     with Lookups(names=names) as lookups, Lookups(names=shown_of_events()) as details, \
-            tracing(options) as (tracer, signals), honest_end(tracer, signals):
+            tracing(options) as (tracer, signals), honest_end(tracer, signals) as ending:
         try:
             top = Top(tracer, lookups, details, options)
             if options.batch or options.once or not draws_here():
@@ -138,7 +138,7 @@ def main(arguments: List[str]) -> int:
             else:
                 run_screen(top, tracer, output, options)
         finally:
-            account_for(tracer)
+            ending.account()
     return 0
 
 

@@ -10,7 +10,7 @@ from ..sinks.columns import describe
 from ..sinks.output import Output
 from ..sinks.text import BANNER
 from ..tracer import Tracer
-from .ending import account_for, honest_end
+from .ending import honest_end
 from .follow import follow, tell
 from .live import add_live_options, tracing
 from .options import Parser, say, terminal_width
@@ -29,12 +29,12 @@ def main(arguments: List[str]) -> int:
     with lookups_for(options, shown) as lookups, tracing(options) as (tracer, signals):
         if options.json:
             tell(BANNER)
-        with honest_end(tracer, signals):
+        with honest_end(tracer, signals) as ending:
             try:
                 sink = make_sink(options, output, shown, make_clock(options), lookups)
                 follow(tracer, sink, output, wanted(options), options.duration)
             finally:
-                ledger = account_for(tracer)
+                ledger = ending.account()
             if options.json:
                 output.line(encode(ledger))
                 output.flush()

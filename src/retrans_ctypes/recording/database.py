@@ -33,8 +33,8 @@ _ADD_EVENT = schema.Table("event", schema.EVENT.columns[1:]).insert()
 class DatabaseWriter(Writer):
     """Appends ``session`` to the database ``path``, which is made where there is none.
 
-    ``lookup``: names of an event; None where each write() brings them. ``most``: about the size in bytes that it will have at most.
-    Raises RecordingError and OutputError, as all its methods do.
+    ``lookup``: names of an event; None where each write() brings them. ``most``: about the size in bytes
+    that it will have at most. Raises RecordingError and OutputError, as all its methods do.
     """
 
     def __init__(

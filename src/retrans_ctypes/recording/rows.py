@@ -18,8 +18,7 @@ Lookup = Callable[[Event], Workload]
 _WANTED = (
     "ts_ns", "known", "cgroup_id", "stall_us", "saddr", "daddr", "owner_comm", "netns", "uid", "owner_pid", "segs",
     "err", "sport", "dport", "family", "kind", "state", "reason", "owner_how")
-_SOME = struct.Struct("=" + "".join(
-    field.code if field.name in _WANTED else "%dx" % struct.calcsize("=" + field.code) for field in Event.FIELDS))
+_SOME = Event.picking(*_WANTED)
 _WHOLE = struct.Struct("%ds" % Event.LAYOUT.size)
 
 _OFTEN = KNOWN_SEGS | KNOWN_STALL | KNOWN_SENT | KNOWN_NETNS | KNOWN_OWNER

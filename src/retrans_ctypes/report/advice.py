@@ -143,7 +143,8 @@ def _silences(facts: Facts, zone: Zone) -> Advices:
         "Timeouts in a row to %s for %s" % (
             worst["remote"] if many == 1 else "%d remotes" % many, span(worst["span_us"])),
         "From %s to %s, %s to %s followed one another, each after a second of waiting or more%s. So it is"
-        " when a path is gone or a peer hangs: look for link flaps, route changes, failovers and reboots at that time." % (
+        " when a path is gone or a peer hangs: look for link flaps, route changes, failovers and reboots at"
+        " that time." % (
             zone.moment(worst["begin_ns"], False), zone.clock(worst["end_ns"], False),
             amount(worst["timeouts"], "timeout"), worst["remote"],
             "" if many == 1 else "; %s had the same at that time, which speaks for this host's own link or"

@@ -1,6 +1,5 @@
 """One pass over a recording's events, in bounded memory, at a price of some microseconds an event."""
 
-import struct
 from bisect import bisect_right
 from collections import Counter
 from typing import Any, Callable, Counter as CounterOf, Dict, Iterable, NamedTuple, Optional
@@ -26,18 +25,10 @@ _REASONS = [REASONS[number] or UNKNOWN for number in range(256)]
 _SIZE = Event.LAYOUT.size
 _PREFIX_BYTES = {4: 3, 6: 8}  # the /24 and /64 that grouping 'prefix' has
 
-Keep = Callable[[Event, Workload], bool]
-
-
-def _reader() -> struct.Struct:
-    """What takes the wanted fields out of packed events, in the order of _WANTED."""
-    codes = {field.name: field.code for field in Event.FIELDS}
-    return struct.Struct("=" + "".join(
-        codes[place.name] if place.name in _WANTED else "%dx" % place.size for place in Event.places()))
-
-
-_READ = _reader().iter_unpack
+_READ = Event.picking(*_WANTED).iter_unpack
 assert [place.name for place in Event.places() if place.name in _WANTED] == list(_WANTED)
+
+Keep = Callable[[Event, Workload], bool]
 
 
 class InSession:

@@ -3,14 +3,14 @@
 import gzip
 import threading
 import time
-from typing import Callable, Dict, NamedTuple, Tuple
+from typing import Callable, Dict, NamedTuple, Optional
 
 from ...extras import need
 from .families import Families
 
 OPENMETRICS = "application/openmetrics-text"
 FRESH = 1.0  # seconds that a text is good for, at least
-REST = 9  # times as long as it took: however many ask, it is a tenth of the time
+REST = 9  # times as long as it took: however many ask, each of the two formats takes a tenth of the time
 
 
 class Text(NamedTuple):
@@ -30,6 +30,12 @@ def exposition(families: Families, accept: str = "") -> Text:
     return Text(content_type, write(families))
 
 
+class _Made(NamedTuple):
+    plain: Text
+    packed: Optional[Text]  # by gzip; None until somebody asks for it
+    good_until: float
+
+
 class Recent:
     """The exposition as it was a moment ago, for any number of threads: made anew once FRESH seconds are
     over, and REST times as long as it took, which in a thousand network namespaces is seconds."""
@@ -38,17 +44,20 @@ class Recent:
         self._families = families
         self._clock = clock
         self._lock = threading.Lock()
-        self._made: Dict[Tuple[bool, bool], Text] = {}
-        self._good_until: Dict[Tuple[bool, bool], float] = {}
+        self._made: Dict[bool, _Made] = {}
 
     def __call__(self, accept: str = "", packed: bool = False) -> Text:
         """As exposition(); ``packed``: by gzip."""
-        key = OPENMETRICS in accept, packed
+        openmetrics = OPENMETRICS in accept
         with self._lock:
             begun = self._clock()
-            if key not in self._made or begun >= self._good_until[key]:
-                made = exposition(self._families, accept)
-                self._made[key] = made._replace(text=gzip.compress(made.text, 5)) if packed else made
-                ended = self._clock()
-                self._good_until[key] = max(begun + FRESH, ended + REST * (ended - begun))
-            return self._made[key]
+            made = self._made.get(openmetrics)
+            if made is None or begun >= made.good_until:
+                made = _Made(exposition(self._families, accept), None, begun + FRESH)
+            if packed and made.packed is None:
+                made = made._replace(packed=made.plain._replace(text=gzip.compress(made.plain.text, 5)))
+            ended = self._clock()
+            if made is not self._made.get(openmetrics):
+                rested = ended + REST * (ended - begun)
+                made = self._made[openmetrics] = made._replace(good_until=max(made.good_until, rested))
+            return made.packed if packed and made.packed else made.plain

@@ -4,7 +4,6 @@ The counting is left to collections.Counter, which does it in C: an event become
 fields that choose its series, and a batch has far fewer different tuples than events.
 """
 
-import struct
 import threading
 from bisect import bisect_left
 from collections import Counter
@@ -74,8 +73,8 @@ class Tally:
         self.grouping = grouping
         self.most = most
         group = () if grouping is None else _GROUP.get(grouping.name, _PLACE)
-        self._series = _some_of(_ALWAYS + group)
-        self._waiting = _some_of(("known", "stall_us", "err", "reason"))
+        self._series = Event.picking(*_ALWAYS, *group)
+        self._waiting = Event.picking("known", "stall_us", "err", "reason")
         self._lookups = lookups
         self._lock = threading.Lock()
         self._groups: Set[str] = set()
@@ -151,10 +150,3 @@ def label(text: str) -> str:
     """A label's value: in one line, with no control characters, and not too long."""
     shown = printable(text[:LONGEST + 1])
     return shown if len(shown) <= LONGEST else shown[:LONGEST - 1] + "\u2026"
-
-
-def _some_of(names: Tuple[str, ...]) -> struct.Struct:
-    """Reads these fields of an event, in the order of the struct."""
-    codes = {field.name: field.code for field in Event.FIELDS}
-    return struct.Struct("=" + "".join(
-        codes[place.name] if place.name in names else "%dx" % place.size for place in Event.places()))
