@@ -5,6 +5,7 @@ refused by the package, before the kernel is asked to follow anything.
 """
 import os
 import stat
+import struct
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -17,14 +18,18 @@ from lab.stage import open_folder
 from retrans_ctypes.cli import main
 from retrans_ctypes.cli.whole_file import write_whole
 from retrans_ctypes.errors import OutputError, RecordingError
+from retrans_ctypes.event import Event
+from retrans_ctypes.recording import open_recording
 from retrans_ctypes.recording.database import DatabaseWriter
 from retrans_ctypes.recording.lines import FileLinesWriter
 from retrans_ctypes.recording.place import open_locked, real_path
 from retrans_ctypes.recording.rotation import Keep, Series
 from retrans_ctypes.recording.session import Session
 from retrans_ctypes.sinks.output import Output
+from retrans_ctypes.workload import UNKNOWN
 
 RACES = 5000 if tried.AT_LENGTH else 500
+EVENT = bytes(Event.LAYOUT.size)
 SECRET = b"root's own\n"
 SESSION = Session(1, "host", "6.1", None, "0.1.0", "tp_btf", "ring", (), None, 1, None, None, None)
 
@@ -209,6 +214,178 @@ def test_a_link_that_comes_and_goes_while_a_report_is_written() -> None:
     assert refused
     tried.count("security", "link swapped in while an output is opened", "never followed", RACES)
 
+
+def forged_journal(names: str) -> bytes:
+    """A -journal of SQLite's that looks like an interrupted transaction over several databases: who rolls it
+    back removes the file that it ``names``, and cuts the database to one page."""
+    magic, name = bytes([0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7]), os.fsencode(names)
+    header = (magic + struct.pack(">IIIII", 0, 12345, 1, 512, 4096)).ljust(512, b"\0")
+    total = sum(byte if byte < 128 else byte - 256 for byte in name) & 0xFFFFFFFF
+    return header + struct.pack(">I", (1 << 30) // 4096 + 1) + name + struct.pack(">II", len(name), total) + magic
+
+
+def lay_journal(path: str, victim: str) -> None:
+    """As nobody, who may not touch root's file in a folder as /tmp is."""
+    child = os.fork()
+    if not child:
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            with open(path + "-journal", "xb") as file:
+                file.write(forged_journal(victim))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+@contextmanager
+def reachable() -> Iterator[str]:
+    """As everybodys(), and nobody can come there."""
+    with everybodys() as folder:
+        os.chmod(os.path.dirname(folder), 0o755)
+        yield folder
+
+
+def events_in(path: str) -> int:
+    with open_recording(path) as recording:
+        return sum(len(run.packed) for run in recording.runs()) // len(EVENT)
+
+
+@pytest.mark.parametrize("moment", ["before it begins", "while it records"])
+def test_a_forged_journal_is_not_rolled_back(moment: str) -> None:
+    with reachable() as folder:
+        path, victim = os.path.join(folder, "x.db"), beside(folder, "secret")
+        if moment == "before it begins":
+            lay_journal(path, victim)
+            assert os.path.exists(path + "-journal") and record_database(path) == RecordingError.exit_code
+            assert os.path.exists(path + "-journal")
+        else:
+            writer = DatabaseWriter(path, SESSION, None)
+            writer.write(EVENT, 0, UNKNOWN)
+            lay_journal(path, victim)
+            writer.end({}, None)
+            assert events_in(path) == 1
+        untouched(folder)
+    tried.count("security", "forged -journal beside a recording", "refused, or not rolled back", 1)
+
+
+# Lays a journal of nobody's, and takes it away again, as fast as it can.
+SWAP_JOURNAL = """
+import os, sys
+path, content, user = sys.argv[1], bytes.fromhex(sys.argv[2]), int(sys.argv[3])
+os.setgid(user); os.setuid(user)
+print("ready", flush=True)
+while True:
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        os.write(descriptor, content)
+        os.close(descriptor)
+        os.unlink(path)
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("end", ["-journal", "-wal"])
+def test_what_comes_and_goes_beside_a_recording(end: str) -> None:
+    """Whatever the moment: a recording is whole, or was refused."""
+    recorded = refused = 0
+    with reachable() as folder:
+        victim = beside(folder, "secret")
+        path = os.path.join(folder, "x.db")
+        argv = [sys.executable, "-c", SWAP_JOURNAL, path + end, forged_journal(victim).hex(), str(NOBODY)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout and process.stdout.readline() == b"ready\n"
+                for number in range(RACES // 5):
+                    try:
+                        writer = DatabaseWriter(path, SESSION, None)
+                        writer.write(EVENT, 0, UNKNOWN)
+                        writer.end({}, None)
+                        recorded += 1
+                    except RecordingError:
+                        refused += 1
+                    if number % 20 == 19:
+                        os.unlink(path)
+            finally:
+                process.kill()
+        untouched(folder)
+    assert recorded and refused
+    tried.count("security", "file of another user swapped in beside a recording", "never used", RACES // 5)
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("appended", [False, True])
+def test_a_second_name_of_a_file_beside_a_recording(end: str, appended: bool) -> None:
+    with everybodys() as folder:
+        path = os.path.join(folder, "x.db")
+        assert not appended or record_database(path) == 0
+        os.link(beside(folder, "secret"), path + end)
+        assert record_database(path) == RecordingError.exit_code
+        untouched(folder)
+    tried.count("security", "hard link to a file of root's beside a recording", "refused", 1)
+
+
+@contextmanager
+def cut_off(path: str) -> Iterator[None]:
+    """A recording whose recorder was killed, with what lies beside it."""
+    child = os.fork()
+    if not child:
+        try:
+            writer = DatabaseWriter(path, SESSION, None)
+            writer.write(EVENT, 0, UNKNOWN)
+            writer.keep({}, None)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.path.getsize(path + "-wal") > 0
+    yield
+
+
+def test_to_read_writes_nothing() -> None:
+    """Root reads somebody else's recording, beside which there is another name of a file of root's."""
+    with everybodys() as folder:
+        path = os.path.join(folder, "x.db")
+        with cut_off(path):
+            for end in ("", "-wal"):
+                os.chown(path + end, NOBODY, NOBODY)
+            os.unlink(path + "-shm")
+            os.link(beside(folder, "secret"), path + "-shm")
+            assert events_in(path) == 1
+            untouched(folder)
+    tried.count("security", "hard link to a file of root's beside a recording that is read", "not written", 1)
+
+
+def test_a_wal_of_another_user_is_not_read() -> None:
+    with everybodys() as folder:
+        path = os.path.join(folder, "x.db")
+        with cut_off(path):
+            os.chown(path + "-wal", NOBODY, NOBODY)
+            with pytest.raises(RecordingError, match="-wal belongs to another user than the recording"):
+                events_in(path)
+    tried.count("security", "-wal of another user beside a recording", "refused", 1)
+
+
+def test_where_everybody_can_write_it_works_as_elsewhere() -> None:
+    """Read while it is written, appended to after its end and after a kill; then it is a single file."""
+    with everybodys() as folder:
+        path = os.path.join(folder, "x.db")
+        with cut_off(path):
+            assert events_in(path) == 1
+            writer = DatabaseWriter(path, SESSION, None)
+            writer.write(EVENT, 0, UNKNOWN)
+            writer.keep({}, None)
+            assert events_in(path) == 2
+            writer.end({}, None)
+            assert os.listdir(folder) == ["x.db"] and events_in(path) == 2
+            with open(path, "rb") as file:
+                assert file.read(20)[18:] == b"\1\1"
+            assert record_database(path) == 0 and os.listdir(folder) == ["x.db"] and events_in(path) == 2
+            writer = DatabaseWriter(path, SESSION, None)
+            writer.write(EVENT, 0, UNKNOWN)
+            os.rename(path, path + ".old")
+            writer.end({}, None)
+            assert os.listdir(folder) == ["x.db.old"] and events_in(path + ".old") == 3
 
 @contextmanager
 def umask(mask: int) -> Iterator[None]:

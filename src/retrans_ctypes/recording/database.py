@@ -17,7 +17,8 @@ from ..event import Event
 from ..records import Buffer
 from ..workload import Workload
 from . import schema
-from .place import open_locked, real_path, refuse_strangers
+from .among_others import Placeholders, enter_wal, leave_wal, write_new
+from .place import is_everybodys, open_locked, real_path, unwritable
 from .rows import Lookup, Rows
 from .session import Session
 from .writer import Writer, now_ns
@@ -45,6 +46,7 @@ class DatabaseWriter(Writer):
         self._pending = 0
         self._kept: Dict[str, Any] = {}
         self._database: Optional[sqlite3.Connection] = None
+        self._placeholders: Optional[Placeholders] = None
         self._lock: Optional[int] = open_locked(self._real)
         try:
             with self._told():
@@ -84,42 +86,58 @@ class DatabaseWriter(Writer):
         database, self._database = self._database, None
         if database is not None:
             self._finish(database)
-            self._finish_moved()
+        placeholders, self._placeholders = self._placeholders, None
+        if placeholders is not None:
+            placeholders.remove(None if database is None else self._moved())
         # Only now: closing any descriptor of the file lets SQLite's own locks go.
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
 
-    @staticmethod
-    def _finish(database: sqlite3.Connection) -> None:
+    def _finish(self, database: sqlite3.Connection) -> None:
+        """Make it a single file. Not where somebody reads it now, nor without space: then SQLite leaves its
+        -wal, and it stays what it is, and whole."""
+        assert self._lock is not None
         try:
             if database.in_transaction:
                 database.execute("COMMIT")
-            # Not where somebody reads it now, nor without space: then it stays what it is, and whole.
             database.execute("PRAGMA busy_timeout = 0")
-            database.execute("PRAGMA journal_mode = DELETE")
+            # On the way out of WAL mode SQLite trusts in names, by which others may have laid something.
+            last = "wal_checkpoint(TRUNCATE)" if self._placeholders else "journal_mode = DELETE"
+            database.execute("PRAGMA " + last).fetchall()
         except sqlite3.Error:
             pass
         finally:
             database.close()
+        try:
+            # Where it was renamed meanwhile, too, SQLite leaves it a WAL database.
+            if not self._wal_bytes():
+                leave_wal(self._lock)
+        except OSError:
+            pass
 
-    def _finish_moved(self) -> None:
-        """Renamed meanwhile, it has all that was committed, but SQLite leaves it a WAL database."""
+    def _moved(self) -> bool:
         assert self._lock is not None
         try:
-            path = os.readlink("/proc/self/fd/%d" % self._lock)
-            if path == self._real or not os.path.samestat(os.fstat(self._lock), os.lstat(path)):
-                return
-            refuse_strangers(path)
-            self._finish(sqlite3.connect(path, isolation_level=None))
-        except (OSError, RetransError, sqlite3.Error):
-            pass  # removed, or not ours to look for
+            return not os.path.samestat(os.lstat(self._real), os.fstat(self._lock))
+        except OSError:
+            return True
 
     def _open(self, most: Optional[int]) -> None:
         assert self._lock is not None
         new = os.fstat(self._lock).st_size == 0
         if not new:
             self._check(os.pread(self._lock, schema.HEADER_SIZE, 0))
+        if is_everybodys(self._real):
+            self._placeholders = Placeholders(self._real)
+            try:
+                if new:
+                    write_new(self._lock, self._real, schema.statements())
+                else:
+                    enter_wal(self._lock)
+            except OSError as error:
+                raise unwritable(self.path, error)
+            new = False
         database = self._database = sqlite3.connect(self._real, timeout=_BUSY_SECONDS, isolation_level=None)
         if new:
             # Before it is a WAL database, so that the file itself says from its first moment what it is.
@@ -132,7 +150,6 @@ class DatabaseWriter(Writer):
         pages = _WAL_PAGES if most is None else max(16, min(_WAL_PAGES, most // 8 // 4096))
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = %d" % pages):
             database.execute("PRAGMA " + pragma).fetchall()
-        refuse_strangers(self._real)  # what lies beside it by now is used from here on
 
     def _check(self, begin: bytes) -> None:
         """Raise RecordingError unless the database is a recording that can be appended to."""
@@ -199,10 +216,14 @@ class DatabaseWriter(Writer):
         self._pending = 0
 
     def _wal_bytes(self) -> int:
+        """0 of one that is neither ours nor the file owner's: where everybody can write, anybody may lay it
+        once SQLite is done with its own."""
+        assert self._lock is not None
         try:
-            return os.stat(self._real + "-wal").st_size
+            about = os.lstat(self._real + "-wal")
         except OSError:
             return 0
+        return about.st_size if about.st_uid in (os.geteuid(), os.fstat(self._lock).st_uid) else 0
 
     @contextmanager
     def _told(self) -> Iterator[None]:

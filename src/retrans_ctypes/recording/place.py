@@ -18,6 +18,8 @@ BESIDE = ("-wal", "-shm", "-journal")
 _LINKS = 40  # that a path may lead through, as in the kernel
 _STRANGERS = ("%s belongs to another user, in a folder where everybody can write, so nothing is written there: name"
               " another file with -o")
+_ANOTHER_NAME = ("%s has another name elsewhere, in a folder where everybody can give it one, so nothing is written"
+                 " there: name another file with -o")
 
 
 def open_locked(path: str) -> int:
@@ -36,9 +38,8 @@ def open_locked(path: str) -> int:
         if not stat.S_ISREG(about.st_mode):
             raise OutputError("%s is not a regular file: name another file with -o" % path)
         refuse_strangers(path)
-        if about.st_nlink > 1 and _everybodys(_folder(path)):
-            raise RecordingError("%s has another name elsewhere, in a folder where everybody can give it one, so"
-                                 " nothing is written there: name another file with -o" % path)
+        if about.st_nlink > 1 and is_everybodys(path):
+            raise RecordingError(_ANOTHER_NAME % path)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
             raise RecordingError("%s was put in another's place at this moment: start again" % path)
@@ -115,7 +116,8 @@ def _link(folder: str, name: str, kind: Type[RetransError]) -> Optional[str]:
 def refuse_strangers(path: str, kind: Type[RetransError] = RecordingError) -> None:
     """Raises ``kind`` where everybody can lay files at ``path``, and somebody else did.
 
-    As fs.protected_symlinks and fs.protected_regular of sysctl have it, which not every host sets.
+    As fs.protected_symlinks, protected_regular and protected_hardlinks of sysctl have it, which not every
+    host sets. What lies beside ``path`` is SQLite's, which writes into it whatever it is.
     """
     try:
         folder = _folder(path)
@@ -123,10 +125,40 @@ def refuse_strangers(path: str, kind: Type[RetransError] = RecordingError) -> No
             return
         trusted = (os.geteuid(), folder.st_uid)
         for name in [path] + [path + end for end in BESIDE]:
-            if os.path.lexists(name) and os.lstat(name).st_uid not in trusted:
+            about = _lstat(name)
+            if about is None:
+                continue
+            if about.st_uid not in trusted:
                 raise kind(_STRANGERS % name)
+            if name != path and (about.st_nlink > 1 or not stat.S_ISREG(about.st_mode)):
+                raise kind(_ANOTHER_NAME % name)
     except OSError as error:
         raise unwritable(path, error)
+
+
+def is_ours(path: str) -> bool:
+    """Whether the database ``path``, and what SQLite would use beside it, is of this process's user, and
+    stays so: in a folder where everybody can write all of it must lie there already."""
+    shared = is_everybodys(path)
+    for name in (path, path + "-wal", path + "-shm"):
+        about = _lstat(name)
+        if about is None and not shared:
+            continue
+        if about is None or about.st_uid != os.geteuid() or about.st_nlink > 1 or not stat.S_ISREG(about.st_mode):
+            return False
+    return True
+
+
+def is_everybodys(path: str) -> bool:
+    """Whether everybody can lay files where ``path`` is."""
+    return _everybodys(_folder(path))
+
+
+def _lstat(path: str) -> Optional[os.stat_result]:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
 
 
 def _folder(path: str) -> os.stat_result:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from ..errors import RecordingError
 from ..workload import UNKNOWN, Workload
+from .among_others import is_wal
+from .place import is_everybodys, is_ours
 from .reading import Recording
 from .schema import APPLICATION_ID, EVENT, EVENT_SIZE, NAMES, SESSION, TABLES, VERSION
 from .session import Run, Session, holds, make_session, make_workload
@@ -37,6 +39,7 @@ class SqliteRecording(Recording):
         """``file``: ``path``, opened. It stays open for as long as the database, since closing it would
         take the locks of SQLite away."""
         super().__init__(path, file)
+        self._real = os.path.realpath(path)  # where SQLite looks for what lies beside it
         self._first, self._last, self._reached = 1, 0, 1
         self._names: Dict[int, Workload] = {}
         self._sessions: Dict[int, Session] = {}
@@ -82,17 +85,11 @@ class SqliteRecording(Recording):
         super().close()
 
     def _open(self) -> sqlite3.Connection:
-        """A database in WAL mode wants to write beside it even to be read. On a read-only disk it can
-        be taken as it is, if no -wal file belongs to it; that file is read without locks else."""
-        ways = ["mode=ro"]
-        if self._has_wal():
-            ways.append("mode=ro&vfs=unix-none")
-        else:
-            ways.append("mode=ro&immutable=1")
+        ways = self._ways()
         for way in ways:
             try:
                 database = sqlite3.connect(
-                    "file:%s?%s" % (quote(os.fsencode(os.path.abspath(self.path))), way), uri=True,
+                    "file:%s?%s" % (quote(os.fsencode(self._real)), way), uri=True,
                     timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             except _FAILURES as error:
                 raise self._wrong(error)
@@ -118,11 +115,29 @@ class SqliteRecording(Recording):
         self._last = 0 if last is None else last
         self._reached = self._first
 
-    def _has_wal(self) -> bool:
+    def _ways(self) -> List[str]:
+        """A database in WAL mode wants to write beside it even to be read: only where nobody else can have
+        laid what it would write into. It can be taken as it is, if no -wal file belongs to it; that
+        file is read without locks else, as on a read-only disk."""
         try:
-            return os.path.getsize(self.path + "-wal") > 0
-        except OSError:
+            ours = is_ours(self._real)
+            alone = "mode=ro&vfs=unix-none" if self._has_wal() else "mode=ro&immutable=1"
+        except OSError as error:
+            raise RecordingError("%s cannot be read (%s): check where it is" % (self.path, error.strerror or error))
+        return ["mode=ro", alone] if ours else [alone]
+
+    def _has_wal(self) -> bool:
+        """Raises RecordingError where it is another user's, who could have laid it."""
+        if not is_wal(self._file.fileno()):
             return False
+        try:
+            about = os.lstat(self._real + "-wal")
+        except FileNotFoundError:
+            return False
+        if is_everybodys(self._real) and about.st_uid not in (os.geteuid(), os.fstat(self._file.fileno()).st_uid):
+            raise RecordingError("%s-wal belongs to another user than the recording, in a folder where everybody can"
+                                 " write: remove it, or copy the recording elsewhere and read it there" % self.path)
+        return about.st_size > 0
 
     def _check(self) -> None:
         """Whether it is a recording that this version can read."""
