@@ -31,7 +31,7 @@ def test_one_of_each_way_at_once(lab: Lab) -> None:
             assert tracer.stats().drained == len(events) == tracer.stats().events
             if way.attach != "tp":
                 mine = [event for event in events if event.netns == lab.client.inode]
-                check_row(row_of(tracer.ledger(), lab.client), kernel, mine)
+                check_row(row_of(tracer.ledger(), lab.client), kernel, mine, tracer.stats().missed)
                 # what the kernel skips of a program that would interrupt itself is in the books above
                 assert segments(mine) >= 0.8 * kernel > 0
 
@@ -67,7 +67,7 @@ def test_64_at_once(lab: Lab) -> None:
                 row = row_of(tracer.ledger(), lab.client)
                 # a perf buffer now and then refuses an event although it has room; that is in the books
                 assert tracer.stats().lost <= (1 + len(events) // 1000 if tracer.capabilities.buffer == "perf" else 0)
-                check_row(row, kernel, events)
+                check_row(row, kernel, events, tracer.stats().missed)
                 seen.append(row.delivered)
         assert kernel > 0 and min(seen) >= 0.97 * max(seen)
     finally:

@@ -40,7 +40,7 @@ def check_side(name: str, tracer: Any, namespace: Any, kernel: int, events: List
     row = row_of(tracer.ledger(), namespace)
     if row is not None:
         sides.append((name, row))
-    check_row(row, kernel, [event for event in events if event.netns == namespace.inode])
+    check_row(row, kernel, [event for event in events if event.netns == namespace.inode], tracer.stats().missed)
 
 
 def check(lab: Lab, load: Load) -> None:

@@ -42,7 +42,7 @@ def row_of(ledger: Any, namespace: Any) -> Any:
     return rows[0] if rows else None
 
 
-def check_row(row: Any, kernel: int, mine: List[Any], missed: int = 0) -> None:
+def check_row(row: Any, kernel: int, mine: List[Any], missed: int) -> None:
     """The books of one side of a link against what the kernel counted and what was traced there.
 
     ``missed``: calls of our programs that the kernel skipped. The socket's next event tells what was in

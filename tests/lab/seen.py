@@ -2,10 +2,10 @@
 import time
 from typing import Any, Callable, List
 
+from .counters import grace_period
 from .netns import Namespace
 
-# By then every CPU has long handed over the events that it was in the middle of writing.
-SETTLED = 0.2
+SETTLED = 0.2  # seconds; no event is held back for that long
 
 
 class Seen:
@@ -20,6 +20,7 @@ class Seen:
 
     def drain(self) -> None:
         """Take all that happened until now; a busy host must not keep us here for longer."""
+        grace_period()  # of those before it, none is still being written
         enough = time.monotonic() + SETTLED
         while True:
             batch = self.tracer.poll(SETTLED)
