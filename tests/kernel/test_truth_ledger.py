@@ -68,7 +68,9 @@ def test_nearly_all_sides_are_exact() -> None:
         ["{} {:+d}".format(name, row.unexplained) for name, row in sides if row.unexplained] or "none"))
     if rights.TRUTH:
         assert sum(row.kernel for _, row in sides) >= 1000000
-    assert exact >= 0.98 * len(sides) or len(sides) - exact <= 1
+    # where the kernel skipped programs, as a busy one does more often, a rest may be left
+    strange = [(name, row) for name, row in sides if not row.exact and not row.lost]
+    assert len(strange) <= max(1, 0.02 * len(sides)), strange
 
 
 def test_what_the_filter_keeps_back_is_in_the_books(lab: Lab) -> None:
