@@ -177,6 +177,7 @@ HOSTILE = [
     ("UPDATE event SET names = 'x' WHERE id = 3", "row 3 of its events"),
     ("UPDATE event SET names = 99 WHERE id = 3", "row 99 of its names is not there"),
     ("UPDATE names SET netns_pid = 'x'", "row 1 of its names: its 'netns_pid' cannot be"),
+    ("UPDATE names SET cmdline = printf('%.*c', 20000, 'x')", "row 1 of its names: its 'cmdline' has 20000 letters"),
     ("UPDATE names SET cgroup = x'00ff'", "row 1 of its names: its 'cgroup' cannot be"),
     ("UPDATE session SET stats = 'x'", "its session 1"),
     ("UPDATE session SET stats = '[]'", "its session 1: its 'stats' cannot be"),

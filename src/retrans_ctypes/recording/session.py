@@ -7,6 +7,8 @@ from ..event import Event
 from ..stats import is_count
 from ..workload import Enriched, Workload
 
+_LONGEST_NAME = 4 * 4096  # letters: 4096 bytes are kept of any, and what is no UTF-8 takes four for each
+
 
 class Session(NamedTuple):
     """One run of ``record``. A recording has one or more, oldest first."""
@@ -66,6 +68,9 @@ def make_session(number: int, values: Mapping[str, Any]) -> Session:
 
 def make_workload(values: Sequence[Any]) -> Workload:
     """As make_session(), for names in the order of Workload's fields."""
+    for field, value in zip(Workload.FIELDS, values):
+        if type(value) is str and len(value) > _LONGEST_NAME:
+            raise ValueError("its '%s' has %d letters" % (field.name, len(value)))
     return Workload(_value(field.name, int if field.json_type == "integer" else str, value)
                     for field, value in zip(Workload.FIELDS, values))
 
