@@ -202,7 +202,7 @@ struct tcpretrans_text {
 	char    *bytes;
 	size_t   room;           /* bytes there */
 	size_t   used;           /* of them; lines are added behind */
-	int64_t  wall_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, which makes `time` of `ts_ns` */
+	int64_t  wall_offset_ns; /* CLOCK_REALTIME minus the host's CLOCK_MONOTONIC, which makes `time` of `ts_ns` */
 	uint32_t without;        /* enum tcpretrans_without */
 	uint32_t wants_label;    /* set to 1 where the next event has no label, else to 0 */
 };
@@ -297,7 +297,7 @@ TCPRETRANS_API int tcpretrans_ndjson_write(struct tcpretrans_ndjson *writer,
 					   struct tcpretrans_text *text);
 
 /* Give a label, members of a JSON object (`"pod":"a","user":null`, or empty), to this event and those
- * up to `until_ns` (CLOCK_MONOTONIC) that have its cgroup, namespace, user and owner. It is copied as
+ * up to `until_ns` (as in `ts_ns`) that have its cgroup, namespace, user and owner. It is copied as
  * it is. 4,096 labels and 1 MiB of them are remembered. -E2BIG: longer than 256 KiB. */
 TCPRETRANS_API int tcpretrans_ndjson_label(struct tcpretrans_ndjson *writer,
 					   const struct tcpretrans_event *event, const char *members,

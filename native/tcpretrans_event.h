@@ -2,7 +2,7 @@
 /* One retransmit as the kernel saw it: the record that BPF writes, C passes on and Python reads.
  *
  * Ports are in host order, addresses in network order (IPv4 in the first four bytes), times in
- * nanoseconds of CLOCK_MONOTONIC. A field whose bit is missing from `known` has no meaning.
+ * nanoseconds of the host's CLOCK_MONOTONIC. A field whose bit is missing from `known` has no meaning.
  */
 #ifndef TCPRETRANS_EVENT_H
 #define TCPRETRANS_EVENT_H

@@ -24,7 +24,7 @@ struct label_key {
 
 struct label {
 	struct label_key key;
-	uint64_t until_ns; /* for events up to then, CLOCK_MONOTONIC */
+	uint64_t until_ns; /* for events up to then */
 	uint32_t age;      /* that of all labels, or this one was forgotten */
 	uint32_t at;       /* where in `texts` */
 	uint32_t length;

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "buffer.h"
+#include "host_clock.h"
 #include "programs.h"
 #include "../bpf/owner_question.h"
 
@@ -13,17 +13,15 @@
 #define PASS_GAP_NS  10000000
 #define PASS_SHARE   10 /* passes take at most one part in so many of a CPU */
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(const struct owners *owners)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+	return host_clock_now_ns(owners->clock_ahead_ns);
 }
 
 int owners_open(struct owners *owners, struct programs *programs)
 {
 	owners->programs = programs;
+	owners->clock_ahead_ns = host_clock_ahead_ns();
 	owners->held = calloc(HELD_MAX, sizeof(*owners->held));
 	return owners->held ? 0 : -ENOMEM;
 }
@@ -60,10 +58,10 @@ static void look_up(const struct owners *owners, struct tcpretrans_record *recor
 
 static void pass(struct owners *owners)
 {
-	owners->pass_began_ns = now_ns();
+	owners->pass_began_ns = now_ns(owners);
 	owners->asked_ns = 0; /* all that have been read were asked before */
 	programs_find_holders(owners->programs);
-	owners->pass_took_ns = now_ns() - owners->pass_began_ns;
+	owners->pass_took_ns = now_ns(owners) - owners->pass_began_ns;
 }
 
 static uint64_t next_pass_ns(const struct owners *owners)
@@ -129,7 +127,7 @@ int owners_fetch(struct owners *owners, struct buffer *buffer, unsigned wanted)
 		while (got > 0 && owners->count < HELD_MAX &&
 		       (owners->count < wanted || at(owners, 0)->question.asked_ns))
 			got = pull(owners, buffer);
-		if (owners->asked_ns > owners->pass_began_ns && now_ns() >= next_pass_ns(owners))
+		if (owners->asked_ns > owners->pass_began_ns && now_ns(owners) >= next_pass_ns(owners))
 			pass(owners);
 	} while (settle_oldest(owners) && got > 0);
 	if (!owners->count && !buffer_waiting(buffer))
@@ -146,7 +144,7 @@ uint64_t owners_wait_ns(const struct owners *owners)
 		return UINT64_MAX;
 	if (!oldest->question.asked_ns || owners->full)
 		return 0;
-	now = now_ns();
+	now = now_ns(owners);
 	until = oldest->event.ts_ns + TCPRETRANS_HOLD_NS;
 	if (now >= until || until - now > 2 * TCPRETRANS_HOLD_NS) /* from no clock of ours */
 		return 0;
@@ -157,7 +155,7 @@ uint64_t owners_wait_ns(const struct owners *owners)
 
 uint64_t owners_again_ns(const struct owners *owners)
 {
-	uint64_t now = now_ns(), next = next_pass_ns(owners);
+	uint64_t now = now_ns(owners), next = next_pass_ns(owners);
 
 	return owners->pass_began_ns && now < next ? next - now : UINT64_MAX;
 }

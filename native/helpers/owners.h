@@ -20,6 +20,7 @@ struct owners {
 	struct tcpretrans_record *held; /* round: `count` from `first` on, oldest first */
 	unsigned first;
 	unsigned count;
+	int64_t clock_ahead_ns;  /* of the host's clock, which events have */
 	uint64_t asked_ns;       /* the latest question */
 	uint64_t pass_began_ns;
 	uint64_t pass_took_ns;

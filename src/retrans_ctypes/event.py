@@ -99,7 +99,7 @@ class Event(PackedRecord):
     __slots__ = ()
 
     ts_ns = number(
-        "Q", "ns", "When, on CLOCK_MONOTONIC", "bpf_ktime_get_ns()")
+        "Q", "ns", "When, on the host's CLOCK_MONOTONIC", "bpf_ktime_get_ns()")
     known = number(
         "Q", "bits", "Which of the optional fields are known", "tcpretrans_event.h", public=False)
     cgroup_id = optional(

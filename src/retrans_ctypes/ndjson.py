@@ -12,11 +12,10 @@
 """
 
 import json
-import time
 from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 from . import _library
-from .clock import WallClock
+from .clock import WallClock, host_monotonic_ns
 from .errors import LibraryError
 from .event import Event
 from .records import Buffer
@@ -77,7 +76,7 @@ class NdjsonWriter:
 
     def _label(self, event: Event, good_for_ns: int) -> None:
         assert self._names is not None
-        now_ns = int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
+        now_ns = host_monotonic_ns()
         members = encode(self._names(event))[1:-1].encode("ascii")
         self._native.label(event, members, now_ns + good_for_ns)
 

@@ -3,6 +3,7 @@ import time
 from typing import Any, Callable, Iterator
 
 import pytest
+from retrans_ctypes import clock as clocks
 from retrans_ctypes.clock import ISO, ISO_UTC, LOCAL, UTC, WallClock
 
 
@@ -80,3 +81,41 @@ def test_milliseconds_are_cut_and_never_carried(zone: Callable[[str], None]) -> 
     assert at(1704067199999999999, LOCAL) == "23:59:59.999"
     assert at(1704067199999999999, ISO_UTC) == "2024-01-01T00:00:00.000000Z", "microseconds round, as in --json"
     assert at(-1, UTC) == "23:59:59.999Z", "before the epoch"
+
+
+FIRST, OURS, THEIRS = "time:[4026531834]", "time:[4026532177]", "time:[4026532178]"
+FILE = "monotonic  {}\nboottime           7         8\n"
+
+
+@pytest.mark.parametrize("ours, children, text, ahead_ns", [
+    (OURS, OURS, FILE.format("   1000000         0"), 10**15),
+    (OURS, OURS, FILE.format("      -101 500000000"), -100500000000),
+    (OURS, OURS, "boottime 7 8\nmonotonic 1 2\n", 1000000002),
+    (FIRST, FIRST, FILE.format("0 0"), 0),
+    (FIRST, OURS, FILE.format("1000000 0"), 0),  # of the children
+    (OURS, THEIRS, FILE.format("1000000 0"), 0),
+    (OURS, OURS, None, 0),
+    (OURS, None, FILE.format("1000000 0"), 0),
+    (None, None, None, 0),  # a kernel before 5.6
+    (OURS, OURS, "", 0),
+    (OURS, OURS, "boottime 7 8\n", 0),
+    (OURS, OURS, "monotonic 1000000\n", 0),
+    (OURS, OURS, "monotonic x 0\n", 0),
+])
+def test_what_a_time_namespace_is_ahead(tmp_path: Any, ours: Any, children: Any, text: Any, ahead_ns: int) -> None:
+    (tmp_path / "ns").mkdir()
+    for name, link in (("time", ours), ("time_for_children", children)):
+        if link is not None:
+            (tmp_path / "ns" / name).symlink_to(link)
+    if text is not None:
+        (tmp_path / "timens_offsets").write_text(text)
+    assert clocks._ahead_ns(str(tmp_path)) == ahead_ns
+
+
+def test_events_have_the_hosts_clock(monkeypatch: Any) -> None:
+    host_ns = clocks.host_monotonic_ns()
+    ahead = time.clock_gettime(time.CLOCK_MONOTONIC) + 1000000
+    monkeypatch.setattr(clocks, "_ahead_ns", lambda: 10**15)
+    monkeypatch.setattr(time, "clock_gettime", lambda number: ahead)
+    assert abs(clocks.host_monotonic_ns() - host_ns) < 10**9
+    assert abs(WallClock().seconds(host_ns) - time.time()) < 1

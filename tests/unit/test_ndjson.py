@@ -201,7 +201,7 @@ def test_small_batches_have_fresh_names_and_large_ones_for_a_second(monkeypatch:
     names, few, many = Names(), 2, written.FEW + 1
     writer = NdjsonWriter(names)
     clock = [100.0]
-    monkeypatch.setattr(written.time, "clock_gettime", lambda number: clock[0])
+    monkeypatch.setattr(time, "clock_gettime", lambda number: clock[0])
 
     def asked(count: int, at: float) -> int:
         before, clock[0] = len(names.asked), at

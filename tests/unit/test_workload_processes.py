@@ -48,6 +48,11 @@ def test_a_pid_that_changes_hands_within_the_tick_of_the_event_is_not_believed(h
         assert (host.workload(owned(7, ts_ns=ts_ns)).cmdline is not None) == believed
 
 
+def test_a_process_older_than_the_boot_that_a_time_namespace_shows(host: MadeUpHost) -> None:
+    host.process(7, start=((1 << 64) - 5000000000) * os.sysconf("SC_CLK_TCK") // 1000000000)
+    assert host.workload(owned(7)).cmdline == "prog -x"
+
+
 def test_a_reused_pid_is_noticed(host: MadeUpHost) -> None:
     host.process(7, start=ticks_ago(10), cmdline=b"old")
     with host.lookups() as lookups:

@@ -1,9 +1,8 @@
 """What the kernel counted, as a table or as JSON."""
 
-import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from ..clock import WallClock
+from ..clock import WallClock, host_monotonic_ns
 from ..counts import Count, Counts, Sum
 from ..ndjson import encode
 from .colours import HEADING, NONE, PLAIN, Colours, style_of_reason
@@ -65,7 +64,7 @@ class CountSink:
 
     def _now_ns(self) -> int:
         self._clock.sample()
-        return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9)
+        return host_monotonic_ns()
 
     def _named(self, counts: Counts, rows: Iterable[Count]) -> Tuple[Tuple[str, ...], List[Tuple[Any, ...]]]:
         """Columns and keys, with the names of their numbers behind them."""

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import Callable, Dict, Generic, Optional, Set, TypeVar
 
 from ..background import Background
+from ..clock import host_monotonic_ns
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -40,7 +41,7 @@ class Patience:
 
 
 class _Entry(Generic[V]):
-    """``value`` is right for events up to ``checked_ns`` (CLOCK_MONOTONIC), None if not found."""
+    """``value`` is right for events up to ``checked_ns`` (as in Event.ts_ns), None if not found."""
 
     __slots__ = ("value", "checked_ns", "until")
 
@@ -164,4 +165,4 @@ class Finder(Generic[K, V]):
 
 def _now_ns() -> int:
     """As ``Event.ts_ns``. Rounded down, so it never claims to be younger than it is."""
-    return int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e9) - 1000
+    return host_monotonic_ns() - 1000

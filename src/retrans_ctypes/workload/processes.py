@@ -4,6 +4,7 @@ import os
 import time
 from typing import Dict, NamedTuple, Optional, Set, Tuple
 
+from ..clock import host_monotonic_ns
 from ..roots import Roots
 from .cgroups import place_from_lines
 from .containers import Place, with_runtime
@@ -24,14 +25,16 @@ class Process(NamedTuple):
     place: Optional[Place]
 
     def existed_at(self, ts_ns: int) -> bool:
-        """Whether it was there at ``ts_ns`` (CLOCK_MONOTONIC). In doubt, within a tick: no."""
-        return (self.start + 1) * _TICK_NS <= ts_ns + _asleep_ns()
+        """Whether it was there at ``ts_ns`` (as in events). In doubt, within a tick: no."""
+        start_ns = (self.start + 1) * _TICK_NS
+        if start_ns >= 1 << 63:  # before the boot that a time namespace shows: the kernel's is unsigned
+            start_ns -= 1 << 64
+        return start_ns <= ts_ns + _booted_ns()
 
 
-def _asleep_ns() -> int:
-    """What the boot clock, which goes on in suspend, is ahead of the monotonic one."""
-    return int((time.clock_gettime(_CLOCK_BOOTTIME)
-                - time.clock_gettime(time.CLOCK_MONOTONIC)) * 1e9)
+def _booted_ns() -> int:
+    """What the boot clock, which goes on in suspend and is the time namespace's, is ahead of events'."""
+    return int(time.clock_gettime(_CLOCK_BOOTTIME) * 1e9) - host_monotonic_ns()
 
 
 class Processes:
