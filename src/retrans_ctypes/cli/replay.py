@@ -92,6 +92,12 @@ class Player:
     def stop(self) -> None:
         self.stopped = True
 
+    def waiting(self) -> bool:
+        """Whether to wait on for what comes through a pipe; what came is shown meanwhile."""
+        self._output.push()
+        self._output.check_reader()
+        return not self.stopped
+
     def play(self, run: Run) -> None:
         self._clock.offset_ns = run.offset_ns
         self._names.found, self._names.session = run.workload, run.session
@@ -161,18 +167,24 @@ class Replay:
             raise failure
 
     def _play(self, path: str) -> None:
-        with open_recording(path) as recording:
+        try:
+            recording = open_recording(path, self._player.waiting)
+        except RecordingError:
+            if self._player.stopped:  # before its first line had come
+                return
+            raise
+        with recording:
             since_ns, until_ns = span(self._options, recording.sessions)
             session: Optional[Session] = None
             try:
                 for run in recording.runs(since_ns, until_ns):
-                    if self._player.stopped:
-                        break
                     if session is not None and session.number != run.session.number:
                         self._end_session(recording, session.number)
                     session = run.session
                     self._player.play(run)
                     self._progress.show(recording.done, self._player.count)
+                    if self._player.stopped:  # what was read is shown
+                        break
                 if session is not None:
                     self._end_session(recording, session.number)
             finally:

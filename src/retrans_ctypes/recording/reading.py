@@ -3,13 +3,12 @@
 import fcntl
 import os
 from types import TracebackType
-from typing import BinaryIO, Iterator, List, Optional, Type
+from typing import BinaryIO, Callable, Iterator, List, Optional, Type
 
 from ..errors import RecordingError
+from .piped import START, Piped, open_file
 from .schema import APPLICATION_ID, MAGIC, header
 from .session import Run, Session
-
-_START = 64 << 10  # bytes: more than a line has, mostly
 
 
 class Recording:
@@ -48,6 +47,9 @@ class Recording:
     @property
     def recorder_runs(self) -> bool:
         """Whether its recorder still holds the file, as far as that can be told from here."""
+        raw = getattr(self._file, "raw", None)
+        if isinstance(raw, Piped):
+            return not raw.ended
         try:
             fcntl.flock(self._file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
             fcntl.flock(self._file.fileno(), fcntl.LOCK_UN)
@@ -83,10 +85,14 @@ class Recording:
         self.close()
 
 
-def open_recording(path: str) -> Recording:
-    """Open an SQLite or NDJSON recording; NDJSON may come through a pipe. Raises RecordingError."""
+def open_recording(path: str, waiting: Optional[Callable[[], bool]] = None) -> Recording:
+    """Open an SQLite or NDJSON recording; NDJSON may come through a pipe. Raises RecordingError.
+
+    ``waiting``: called before each read from a pipe, and a few times a second while nothing comes through it.
+    Once it returns False, what came by then is all.
+    """
     try:
-        file = open(path, "rb")
+        file = open_file(path, waiting)
     except (OSError, ValueError) as error:
         raise RecordingError("%s cannot be read (%s): name a recording, which 'record' makes" % (
             path, getattr(error, "strerror", error)))
@@ -103,7 +109,7 @@ def is_recording(path: str) -> bool:
         return False
     try:
         with open(path, "rb") as file:
-            start = file.read(_START)
+            start = file.read(START)
     except OSError:
         return False
     if start.startswith(MAGIC):
