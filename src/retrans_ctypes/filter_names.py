@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pwd
+import stat
 from typing import Optional
 
 from .errors import FilterError
@@ -26,13 +27,15 @@ def cgroup_id(path: str) -> int:
     in_tree = (path + "/").startswith(tree + "/")
     folder = path if in_tree else tree + "/" + inside.lstrip("/")
     try:
-        if os.path.isdir(folder):
-            return os.stat(folder).st_ino
+        about = os.stat(folder)
+        # of the same file system: '..' may lead out of the tree
+        if stat.S_ISDIR(about.st_mode) and about.st_dev == os.stat(tree).st_dev:
+            return about.st_ino
     except (OSError, ValueError):
         pass
     if not in_tree and path.startswith("/") and os.path.isdir(path):
-        raise FilterError("%s is no cgroup below %s, and %s; give one of those" % (path, tree, _CGROUP2))
-    raise FilterError("there is no cgroup %s below %s; give its path or its number" % (path, tree))
+        raise FilterError("%.255s is no cgroup below %s, and %s; give one of those" % (path, tree, _CGROUP2))
+    raise FilterError("there is no cgroup %.255s below %s; give its path or its number" % (path, tree))
 
 
 def netns_inode(name: str) -> int:
@@ -44,7 +47,7 @@ def netns_inode(name: str) -> int:
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise FilterError("there is no network namespace %s (%s: %s); give its name below %s, a path such"
+        raise FilterError("there is no network namespace %.255s (%.255s: %s); give its name below %s, a path such"
                           " as /proc/PID/ns/net, or its inode" % (
                               name, path, getattr(error, "strerror", error), roots.netns))
     try:
@@ -52,7 +55,7 @@ def netns_inode(name: str) -> int:
             return os.fstat(file).st_ino
     finally:
         os.close(file)
-    raise FilterError("%r is no network namespace (%s is another file); give its name below %s, a path such"
+    raise FilterError("%.255r is no network namespace (%.255s is another file); give its name below %s, a path such"
                       " as /proc/PID/ns/net, or its inode" % (name, path, roots.netns))
 
 
@@ -71,7 +74,7 @@ def user_id(name: str) -> int:
     except (KeyError, ValueError, OSError):
         found = None
     if found is None:
-        raise FilterError("there is no user %s here; give another, or a number" % name)
+        raise FilterError("there is no user %.255s here; give another, or a number" % name)
     return found
 
 

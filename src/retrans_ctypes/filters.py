@@ -74,9 +74,9 @@ class Filter(_Fields):
         never: Optional["Filter"] = None,
     ) -> "Filter":
         if family not in (None, 4, 6):
-            raise FilterError("there is no IP version %r to filter by: use 4 or 6" % (family,))
+            raise FilterError("there is no IP version %.60r to filter by: use 4 or 6" % (family,))
         if never is not None and (not isinstance(never, Filter) or never.never is not None):
-            raise FilterError("never must be a Filter without one of its own, not %r" % (never,))
+            raise FilterError("never must be a Filter without one of its own, not %.60r" % (never,))
         return super().__new__(
             cls, family=family, min_stall_ms=_stall(min_stall_ms), never=never or None,
             ports=_list("ports", ports, _ports),
@@ -132,7 +132,7 @@ def _list(name: str, given: Any, convert: Callable[[Any], Any], commas: bool = T
         for one in (given,) if single else given:
             members += one.split(",") if commas and isinstance(one, str) else [one]
     except TypeError:
-        raise FilterError("%s cannot be %r" % (name, given))
+        raise FilterError("%s cannot be %.60r" % (name, given))
     if not members:
         raise FilterError(
             "the list of %s is empty, so that nothing could pass; leave it out, or name one" % name)
@@ -147,7 +147,7 @@ def _is_number(value: Any) -> bool:
 def _number(value: Any, what: str, first: int, bits: int) -> int:
     number = int(value) if isinstance(value, str) and _digits(value) else value
     if not _is_number(number) or not first <= number < 1 << bits:
-        raise FilterError("%r is no %s: those are numbers from %d to %d" % (
+        raise FilterError("%.60r is no %s: those are numbers from %d to %d" % (
             value, what, first, (1 << bits) - 1))
     return int(number)
 
@@ -160,7 +160,7 @@ def _ports(value: Any) -> Tuple[int, int]:
     if isinstance(value, str) and "-" in value:
         first, _, last = value.partition("-")
         if not first or not last:
-            raise FilterError("%r is no range of ports: write it as 80-90" % value)
+            raise FilterError("%.60r is no range of ports: write it as 80-90" % value)
         ends = _number(first, "port", 0, 16), _number(last, "port", 0, 16)
         if ends[0] > ends[1]:
             raise FilterError("the ports %s go down; write %d-%d" % (value, ends[1], ends[0]))
@@ -175,7 +175,7 @@ def _network(value: Any) -> Network:
     except ValueError:
         network = None
     if network is None:
-        raise FilterError("%r is no address and no network: %s" % (
+        raise FilterError("%.60r is no address and no network: %s" % (
             value if isinstance(value, int) else str(value), _advice(value)))
     if network.prefixlen >= 96 and network.network_address in _MAPPED:
         return ipaddress.IPv4Network((network.network_address.packed[12:], network.prefixlen - 96))
@@ -218,14 +218,14 @@ def user_number(value: Any) -> int:
 def _state(value: Any) -> str:
     names = [name for _, name in STATES.items()]
     if not isinstance(value, str) or value.upper() not in names:
-        raise FilterError("there is no state %r; use one of %s" % (value, ", ".join(names)))
+        raise FilterError("there is no state %.60r; use one of %s" % (value, ", ".join(names)))
     return value.upper()
 
 
 def _reason(value: Any) -> str:
     names = [name for _, name in _REASONS]
     if not isinstance(value, str) or value.lower() not in names:
-        raise FilterError("there is no reason %r; use one of %s" % (value, ", ".join(names)))
+        raise FilterError("there is no reason %.60r; use one of %s" % (value, ", ".join(names)))
     return value.lower()
 
 
@@ -237,5 +237,5 @@ def _stall(value: Any) -> Optional[float]:
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not 0 < number < 1e12:
-        raise FilterError("min_stall_ms must be milliseconds above 0, not %r" % (value,))
+        raise FilterError("min_stall_ms must be milliseconds above 0, not %.60r" % (value,))
     return number

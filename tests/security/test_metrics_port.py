@@ -146,7 +146,8 @@ def test_long_paths_take_no_time(site: Site, path: str) -> None:
 
 def test_a_pipeline_gets_one_answer(site: Site) -> None:
     answer = site.ask(GOOD * 100)
-    assert answer.count(b"HTTP/1.0") == 1 and b"Connection: close" in answer
+    assert answer.count(b"HTTP/1.0") == 1 and b"Connection: close" in answer and PAGE in answer
+    assert PAGE in site.ask(GOOD + b"Host: evil.example\r\n\r\n")
     tried.count("security", "pipelined requests to the metrics port", "one answer")
 
 

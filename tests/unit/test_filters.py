@@ -61,7 +61,7 @@ WRONG: List[Any] = [
     ({"netns": "no-such-name"}, ["no network namespace no-such-name", "/run/netns"]), ({"netns": "/a\0"}, ["namespace"]),
     ({"netns": "/proc/self/ns/mnt"}, ["'/proc/self/ns/mnt' is no network namespace"]), ({"netns": "/etc/passwd"}, ["another file"]),
     ({"netns": ""}, ["no network namespace"]), ({"ports": "80-"}, ["'80-' is no range"]), ({"ports": "-80"}, ["'-80' is no range"]),
-    ({"cgroup": 0}, ["0 is no cgroup"]), ({"cgroup": "/no/such"}, ["cgroup"]),
+    ({"cgroup": 0}, ["0 is no cgroup"]), ({"cgroup": "/no/such"}, ["cgroup"]), ({"cgroup": "../../../../etc"}, ["cgroup"]),
     ({"state": "OPEN"}, ["no state 'OPEN'", "ESTABLISHED, SYN_SENT"]), ({"state": 1}, ["no state 1"]),
     ({"reason": "unknown"}, ["no reason 'unknown'", "rto, fast, tlp"]), ({"reason": None, "min_stall_ms": 0}, ["above 0"]),
     ({"min_stall_ms": float("nan")}, ["milliseconds"]), ({"min_stall_ms": "long"}, ["'long'"]),
@@ -76,6 +76,14 @@ def test_filters_that_cannot_be(arguments: Dict[str, Any], words: List[str]) -> 
     assert caught.value.exit_code == 2 and isinstance(caught.value, ValueError)
     message = str(caught.value)
     assert "\n" not in message and all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("condition", ["ports", "remote", "pid", "uid", "netns", "cgroup", "state", "reason", "family"])
+def test_long_values_are_not_quoted_whole(condition: str) -> None:
+    """A file of values (@FILE) may have a line of megabytes."""
+    with pytest.raises(FilterError) as caught:
+        Filter(**{condition: "x" * 100000})
+    assert len(str(caught.value)) < 1000
 
 
 def test_filters_are_immutable_and_compare_by_what_they_say() -> None:

@@ -217,8 +217,9 @@ def answer_to(head: bytes, pages: Pages) -> Answer:
 
 
 def parsed(head: bytes) -> Tuple[str, Dict[str, str]]:
-    """The request line, and the headers by their names in small letters; those given twice are joined."""
-    request, *lines = head.decode("latin-1").replace("\r\n", "\n").split("\n")
+    """The request line, and the headers by their names in small letters; those given twice are joined. A body
+    or another request, which ``head`` may go on with, is none of it."""
+    request, *lines = head.decode("latin-1").replace("\r\n", "\n").split("\n\n")[0].split("\n")
     headers: Dict[str, List[str]] = {}
     for line in lines:
         name, colon, value = line.partition(":")

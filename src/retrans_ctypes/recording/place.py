@@ -70,7 +70,7 @@ def real_path(path: str, kind: Type[RetransError] = RecordingError) -> str:
 
 
 def _walk(path: str, kind: Type[RetransError]) -> str:
-    left = os.path.join(os.getcwd(), path).split("/")[::-1]
+    left = (path if os.path.isabs(path) else os.path.join(os.getcwd(), path)).split("/")[::-1]
     done: List[str] = []
     links = 0
     while left:
