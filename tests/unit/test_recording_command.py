@@ -110,6 +110,15 @@ def test_where_it_cannot_go(run: Run, tmp_path: Any, name: str, content: Any, co
     assert not content or (tmp_path / name).read_bytes() == content
 
 
+def test_in_a_folder_that_was_removed(run: Run, tmp_path: Any) -> None:
+    removed = 'mkdir "{0}/gone" && cd "{0}/gone" && rmdir "{0}/gone" && exec "$@"'.format(tmp_path)
+    for rotate in ([], ["--rotate", "1h"]):
+        done = run("record", "-o", "x.db", *rotate, *FOR, shell=removed)
+        assert (done.code, done.out, len(done.err)) == (6, [], 1), done
+        assert "cannot be written (the current folder was removed): name another file" in done.err[0]
+    assert run("record", "-o", str(tmp_path / "x.db"), *FOR, shell=removed).code == 0
+
+
 @pytest.mark.parametrize("cpus, gib, buffer", [(2, 8, 16 << 20), (2, 7, 0), (8, 64, 0), (7, 64, 16 << 20), (64, 1, 0)])
 def test_the_buffer_is_larger_where_that_is_little(cpus: int, gib: int, buffer: int) -> None:
     assert buffer_bytes(cpus, gib << 30) == buffer

@@ -70,7 +70,10 @@ def real_path(path: str, kind: Type[RetransError] = RecordingError) -> str:
 
 
 def _walk(path: str, kind: Type[RetransError]) -> str:
-    left = (path if os.path.isabs(path) else os.path.join(os.getcwd(), path)).split("/")[::-1]
+    try:
+        left = (path if os.path.isabs(path) else os.path.join(os.getcwd(), path)).split("/")[::-1]
+    except FileNotFoundError:
+        raise OSError(errno.ENOENT, "the current folder was removed")
     done: List[str] = []
     links = 0
     while left:
