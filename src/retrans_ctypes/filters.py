@@ -163,7 +163,7 @@ def _ports(value: Any) -> Tuple[int, int]:
             raise FilterError("%.60r is no range of ports: write it as 80-90" % value)
         ends = _number(first, "port", 0, 16), _number(last, "port", 0, 16)
         if ends[0] > ends[1]:
-            raise FilterError("the ports %s go down; write %d-%d" % (value, ends[1], ends[0]))
+            raise FilterError("the ports %.60s go down; write %d-%d" % (value, ends[1], ends[0]))
         return ends
     port = _number(value, "port", 0, 16)
     return port, port

@@ -86,6 +86,12 @@ def test_long_values_are_not_quoted_whole(condition: str) -> None:
     assert len(str(caught.value)) < 1000
 
 
+def test_a_long_range_of_ports_is_not_quoted_whole() -> None:
+    with pytest.raises(FilterError, match="go down; write 3-9$") as caught:
+        Filter(ports="%s9-%s3" % ("0" * 4000, "0" * 4000))
+    assert len(str(caught.value)) < 100
+
+
 def test_filters_are_immutable_and_compare_by_what_they_say() -> None:
     with pytest.raises(AttributeError):
         Filter().family = 4  # type: ignore[misc]
