@@ -33,7 +33,7 @@ def cgroup_id(path: str) -> int:
             return about.st_ino
     except (OSError, ValueError):
         pass
-    if not in_tree and path.startswith("/") and os.path.isdir(path):
+    if not in_tree and path.startswith("/") and "\0" not in path and os.path.isdir(path):  # 3.7 raises ValueError
         raise FilterError("%.255s is no cgroup below %s, and %s; give one of those" % (path, tree, _CGROUP2))
     raise FilterError("there is no cgroup %.255s below %s; give its path or its number" % (path, tree))
 

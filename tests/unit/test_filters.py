@@ -62,6 +62,7 @@ WRONG: List[Any] = [
     ({"netns": "/proc/self/ns/mnt"}, ["'/proc/self/ns/mnt' is no network namespace"]), ({"netns": "/etc/passwd"}, ["another file"]),
     ({"netns": ""}, ["no network namespace"]), ({"ports": "80-"}, ["'80-' is no range"]), ({"ports": "-80"}, ["'-80' is no range"]),
     ({"cgroup": 0}, ["0 is no cgroup"]), ({"cgroup": "/no/such"}, ["cgroup"]), ({"cgroup": "../../../../etc"}, ["cgroup"]),
+    ({"cgroup": "/a\0"}, ["no cgroup"]),
     ({"state": "OPEN"}, ["no state 'OPEN'", "ESTABLISHED, SYN_SENT"]), ({"state": 1}, ["no state 1"]),
     ({"reason": "unknown"}, ["no reason 'unknown'", "rto, fast, tlp"]), ({"reason": None, "min_stall_ms": 0}, ["above 0"]),
     ({"min_stall_ms": float("nan")}, ["milliseconds"]), ({"min_stall_ms": "long"}, ["'long'"]),
