@@ -17,6 +17,9 @@ def pytest_configure(config: Any) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         # As in `make test &`. Children would inherit that, and Ctrl-C is part of what we test.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        # As under nohup, which is to hold for us; children get the default of what we handle.
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
     config.addinivalue_line("markers", "full: long; runs only with RETRANS_TEST_FULL=1 (make test FULL=1)")
     config.addinivalue_line("markers", "truth: compares with ground truth, and prints how it agrees; "
                                        "RETRANS_TEST_TRUTH=1 (make truth) takes many more events")
