@@ -146,6 +146,17 @@ def test_what_another_user_laid_there(name: str, plant: str, capsys: Any) -> Non
     tried.count("security", "%s of another user where an output goes" % plant, "refused, nothing behind it touched")
 
 
+def test_the_next_of_a_series_is_not_made_behind_a_link() -> None:
+    with everybodys() as folder:
+        os.symlink(os.path.dirname(folder), os.path.join(folder, "logs"))
+        os.lchown(os.path.join(folder, "logs"), NOBODY, NOBODY)
+        before = os.listdir(os.path.dirname(folder))
+        with pytest.raises(RecordingError, match="belongs to another user"):
+            Series(os.path.join(folder, "logs", "x.db"), Keep()).next()
+        assert os.listdir(os.path.dirname(folder)) == before
+    tried.count("security", "link of another user where an output goes", "refused, nothing behind it touched")
+
+
 @pytest.mark.parametrize("name", list(OUTPUTS))
 def test_ones_own_links_are_followed(name: str, capsys: Any) -> None:
     """A stranger's rule must not cost an administrator's."""

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 from fake_library import event
 from recording_parts import LEDGER, STATS, Host, flows, select, session
-from retrans_ctypes.errors import RecordingError
+from retrans_ctypes.errors import OutputError, RecordingError
 from retrans_ctypes.event import Event
 from retrans_ctypes.recording.database import DatabaseWriter
 from retrans_ctypes.recording.rotation import Keep, Series
@@ -36,8 +36,23 @@ def test_names(folder: Any) -> None:
     series = Series("retrans.db", Keep())
     made = [record(series.next()) for _ in range(3)]
     assert made == [FIRST, "retrans-20231114-221320Z-2.db", "retrans-20231114-221320Z-3.db"]
-    assert Series("/a/b.c/x", Keep()).next() == "/a/b.c/x-20231114-221320Z"
+    (folder / "b.c").mkdir()
+    assert Series("b.c/x", Keep()).next() == "b.c/x-20231114-221320Z"
     assert Series("%d*.ndjson", Keep()).next() == "%d*-20231114-221320Z.ndjson"
+
+
+def test_two_series_of_the_same_second(folder: Any, monkeypatch: Any) -> None:
+    """Each has looked before the other made its file."""
+    monkeypatch.setattr(Series, "_files", lambda self: iter(()))
+    one, other = Series("retrans.db", Keep()), Series("retrans.db", Keep())
+    made = [one.next(), other.next(), one.next(), other.next()]
+    assert made == [FIRST] + ["retrans-20231114-221320Z-%d.db" % number for number in (2, 3, 4)]
+    assert [os.path.getsize(path) for path in made] == [0] * 4
+
+
+def test_a_folder_that_is_not_there(folder: Any) -> None:
+    with pytest.raises(OutputError, match=r"gone/retrans-20231114-221320Z\.db cannot be written \(No such file or dir"):
+        Series("gone/retrans.db", Keep()).next()
 
 
 def test_the_newest_are_kept(folder: Any) -> None:

@@ -22,6 +22,20 @@ _ANOTHER_NAME = ("%s has another name elsewhere, in a folder where everybody can
                  " there: name another file with -o")
 
 
+def create(path: str) -> bool:
+    """Make the empty file ``path`` (mode 0600); False where something has that name already.
+
+    Raises RecordingError where another user laid a link for us, OutputError where it cannot be made.
+    """
+    try:
+        os.close(os.open(real_path(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise unwritable(path, error)
+    return True
+
+
 def open_locked(path: str) -> int:
     """A descriptor of the regular file ``path``, made where there is none (mode 0600), locked.
 

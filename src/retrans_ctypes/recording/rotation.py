@@ -13,7 +13,7 @@ from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from . import schema
 from .lines import is_ours
-from .place import BESIDE
+from .place import BESIDE, create
 
 _STAMP = "%Y%m%d-%H%M%SZ"
 _FIRST_LINE = 1 << 16
@@ -40,14 +40,20 @@ class Series:
             re.escape(self._stem), re.escape(self._end)))
 
     def next(self) -> str:
-        """The path of a file that is not there and never was, named by this moment."""
+        """The path of a file named by this moment, new and empty: it is made here, so that of two recorders
+        that begin one in the same second each gets its own. Raises RecordingError and OutputError."""
         stamp = time.strftime(_STAMP, time.gmtime())
         taken = [number for (other, number), _ in self._files() if other == stamp]
         if self._last[0] == stamp:
             taken.append(self._last[1])  # it may have been removed meanwhile
         number = max(taken, default=0) + 1
+        while not create(self._path(stamp, number)):
+            number += 1
         self._last = stamp, number
-        name = stamp if number == 1 else "%s-%d" % self._last
+        return self._path(stamp, number)
+
+    def _path(self, stamp: str, number: int) -> str:
+        name = stamp if number == 1 else "%s-%d" % (stamp, number)
         return os.path.join(self._folder, "%s-%s%s" % (self._stem, name, self._end))
 
     def remove_old(self, current: str) -> List[str]:
