@@ -51,7 +51,7 @@ class RecordedFilter(Filter):
             if value.startswith(folder):
                 value = value[len(folder):]
         if "/" in value or not value:
-            raise FilterError("%r is no network namespace of a recording: those have a name, or an inode" % value)
+            raise FilterError("%.255r is no network namespace of a recording: those have a name, or an inode" % value)
         return value
 
     @staticmethod
