@@ -98,6 +98,7 @@ NEEDS = [
     Need("system", "pkg-config", command("pkg-config"), "pkg-config", "pkgconf-pkg-config"),
     Need("lab", "ip", command("ip"), "iproute2", "iproute"),
     Need("lab", "nft", command("nft"), "nftables", "nftables"),
+    Need("lab", "ethtool", command("ethtool"), "ethtool", "ethtool"),
     Need("venv", "Python's venv", python_has("venv", "ensurepip"), "python3-venv", "python3-pip"),
     Need("portable", "binutils for aarch64", command("aarch64-linux-gnu-objcopy"),
          "binutils-aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
