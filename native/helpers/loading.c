@@ -216,7 +216,8 @@ static int open_object(struct attempt *attempt)
 	size_t size;
 	const void *bytes = attempt->rung->object(&size);
 
-	memset(attempt->logs, 0, MAX_PROGRAMS * LOG_BYTES);
+	for (int place = 0; place < MAX_PROGRAMS; place++)
+		*log_of(attempt, place) = '\0'; /* no more of them is touched until a program is refused */
 	attempt->programs->object = bpf_object__open_mem(bytes, size, &options);
 	if (!attempt->programs->object && (errno == EPERM || errno == ENOSYS))
 		return explain(attempt->why, -errno, "the BPF programs cannot be prepared: %s; most likely a "
