@@ -233,11 +233,10 @@ class Tracer:
         """As poll(); but for a tracer that another thread closes this is the end, and no error."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            taken = take()
-            if taken or self.ended:
-                return taken
+            # Asked before it is looked: where this process is stopped in between, it looks once more.
             wait = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
-            if wait <= 0:
+            taken = take()
+            if taken or self.ended or wait <= 0:
                 return taken
             self._wait(wait)
 
