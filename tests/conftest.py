@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab import host, rights, summary, tried  # noqa: E402  (needs the path above)
+from lab import host, rights, skipped, summary, tried  # noqa: E402  (needs the path above)
+from lab.again import pytest_runtest_protocol  # noqa: E402, F401  (a hook)
 from lab.link import Lab  # noqa: E402
 
 
@@ -29,6 +30,7 @@ def pytest_configure(config: Any) -> None:
     if importlib.util.find_spec("retrans_ctypes") is None:
         raise pytest.UsageError("Python does not find retrans_ctypes: PYTHONPATH must name the src "
                                 "folder; `make -C native test` sets this and all else up.")
+    skipped.watch_tracers()
 
 
 def pytest_collection_modifyitems(items: List[Any]) -> None:

@@ -3,7 +3,7 @@ import asyncio
 import select
 import threading
 import time
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Tuple
 
 import pytest
 from lab.link import V4, Lab
@@ -95,15 +95,25 @@ def test_one_event_wakes_poll_and_iteration(lab: Lab, tracer: Any) -> None:
     assert event.ts_ns - events[0].ts_ns > 0.9e9  # the second SYN came a second after the first
 
 
-def test_waiting_costs_next_to_nothing(tracer: Any) -> None:
-    """It wakes for events, and once more after each fetch; else for nothing."""
+def wait_a_second(tracer: Any) -> Tuple[int, int]:
+    """How often it woke, and how often there was something to fetch."""
     wakes = fetches = 0
     deadline = time.monotonic() + 1.0
-    before = time.thread_time()
     while time.monotonic() < deadline:
         if select.select([tracer.fileno()], [], [], deadline - time.monotonic())[0]:
-            fetches += bool(tracer.poll(0))  # others on this host may retransmit
+            fetches += bool(tracer.poll(0))
             wakes += 1
+    return wakes, fetches
+
+
+def test_waiting_costs_next_to_nothing(tracer: Any) -> None:
+    """It wakes for events, and once more after each fetch; else for nothing. Where nobody's owner is known at
+    once, it looks again; so this takes a second in which others on this host retransmit nothing, if there is one."""
+    for _ in range(10):
+        before = time.thread_time()
+        wakes, fetches = wait_a_second(tracer)
+        if not fetches:
+            break
     assert wakes <= 2 * fetches + 2
     assert time.thread_time() - before < 0.2
 
