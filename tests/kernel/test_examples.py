@@ -2,6 +2,7 @@
 import ast
 import glob
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -112,7 +113,7 @@ def test_record_from_python(lab: Lab, tmp_path: Any) -> None:
     assert int(lines[-1].split()[0]) >= 2
     with closing(sqlite3.connect(file)) as database:
         rows = database.execute("SELECT daddr, reason, owner_pid FROM event WHERE netns = ?", [lab.client.inode]).fetchall()
-        assert rows == [(V4.dead, "syn", os.getpid())] * 2
+        assert len(rows) >= 2 and set(rows) == {(V4.dead, "syn", os.getpid())}
         whole = "SELECT COUNT(*) FROM session WHERE ended_ns NOT NULL AND stats NOT NULL AND ledger NOT NULL"
         assert database.execute(whole).fetchone() == (1,)
 
@@ -160,4 +161,4 @@ def test_test_no_retransmits(lab: Lab, tmp_path: Any) -> None:
     assert code == 0 and "1 passed" in text, text
     lab.drop(lab.client, 'iif "lo" tcp flags syn limit rate 1/minute burst 1 packets')
     code, text = pytest_of(lab, tmp_path)
-    assert code == 1 and "was sent again:" in text and "SYN_SENT, syn, waited 10" in text, text
+    assert code == 1 and "was sent again:" in text and re.search(r"SYN_SENT, syn, waited 1[0-9]{3}\b", text), text

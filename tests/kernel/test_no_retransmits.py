@@ -37,7 +37,7 @@ def test_it_names_the_retransmit(lab: Lab) -> None:
             knock(lab, 4711)
     first, line = str(failure.value).splitlines()
     assert first == "a segment was sent again:"
-    assert "-> %s:4711, SYN_SENT, syn, waited 10" % V4.dead in line
+    assert "-> %s:4711, SYN_SENT, syn, waited 1" % V4.dead in line  # 1,004 ms, on a machine that is not busy
     assert line.endswith("(pid %d)" % os.getpid())
 
 

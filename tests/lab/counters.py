@@ -56,11 +56,12 @@ class Counters:
                    seconds: float) -> Dict[str, int]:
         deadline = time.monotonic() + seconds
         while True:
+            late = time.monotonic() > deadline
             gained = self.gained()
             if enough(gained):
                 grace_period()
                 return gained
-            if time.monotonic() > deadline:
+            if late:
                 raise AssertionError("waited {} s in vain for {}; the kernel counted {}".format(
                     seconds, what, {k: v for k, v in gained.items() if v and "etrans" in k}))
             time.sleep(0.01)

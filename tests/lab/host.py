@@ -127,15 +127,16 @@ def snapshot() -> Dict[str, Set[str]]:
     }
 
 
-def left_over(before: Dict[str, Set[str]], seconds: float = 3.0) -> List[str]:
+def left_over(before: Dict[str, Set[str]], seconds: float = 10.0) -> List[str]:
     """What is there now and was not before; what goes away within `seconds` is forgiven.
 
     The kernel frees programs and namespaces a moment after their last user.
     """
     deadline = time.monotonic() + seconds
     while True:
+        late = time.monotonic() > deadline
         after = snapshot()
         extra = [item for kind in after for item in sorted(after[kind] - before[kind])]
-        if not extra or time.monotonic() > deadline:
+        if not extra or late:
             return extra
         time.sleep(0.05)

@@ -57,7 +57,9 @@ def test_what_tells_of_it() -> None:
         assert skipped.seen == seen
     for line, seen in [("in segments: seen 5, lost 0, limited 0, unexplained 0", False),
                        ("in segments: seen 5, lost 12, limited 0, unexplained 0", True),
-                       ("in segments: seen 0, lost 0, limited 12, unexplained ?", False)]:
+                       ("in segments: seen 0, lost 0, limited 12, unexplained ?", False),
+                       ("in segments: seen 5, lost 0, limited 0, unexplained 3", True),
+                       ("in segments: seen 5, lost 0, limited 0, unexplained -3", False)]:
         skipped = Skipped()
         skipped.note_lines(["Tracing", line])
         assert skipped.seen == seen, line

@@ -217,23 +217,23 @@ def test_a_reader_that_goes_away_ends_it_without_another_event(run: Run) -> None
     assert done.err[-1] == "code 141" and "went away" in done.err[-3] and done.err[-2].startswith("in segments: seen ")
 
 
-INTERRUPT = 'trap "" HUP; "$@" & child=$!; sleep 0.6; kill -%s $child; wait $child'
+INTERRUPT = 'trap "" HUP; "$@" & child=$!; sleep %s; kill -%s $child; wait $child'
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT"])
 def test_signals_are_an_orderly_end(run: Run, name: str) -> None:
-    shell = INTERRUPT % name
+    shell = INTERRUPT % (2, name)
     if name == "INT":  # sh starts background jobs with SIGINT ignored, and ignored stays ignored
         shell = 'exec %s -c "import signal, os, sys; signal.signal(signal.SIGINT, ' \
                 'signal.default_int_handler); import subprocess, time; ' \
-                'p = subprocess.Popen(sys.argv[1:]); time.sleep(0.6); p.send_signal(2); ' \
+                'p = subprocess.Popen(sys.argv[1:]); time.sleep(2); p.send_signal(2); ' \
                 'sys.exit(p.wait())" "$@"' % sys.executable
     done = run(shell=shell)
     assert done.code == 0 and done.err[-3].startswith("11 events") and done.err[-1].startswith("in segments: seen "), done
 
 
 def test_nohup_is_respected(run: Run) -> None:
-    done = run("--duration", "1.2", shell=INTERRUPT % "HUP")
+    done = run("--duration", "1.2", shell=INTERRUPT % (0.6, "HUP"))
     assert done.code == 0 and len(done.out) == 2
 
 

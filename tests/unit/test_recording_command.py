@@ -161,7 +161,7 @@ def test_a_terminal_is_told_how_far_it_is(run: Run, stub: Callable[..., str], tm
     """In one line, which is gone at the end; without any code but carriage return."""
     with terminal(columns) as screen:
         done = subprocess.run(
-            [sys.executable, "-m", "retrans_ctypes", "record", "--duration", "1.8", "-o",
+            [sys.executable, "-m", "retrans_ctypes", "record", "--duration", "2.4", "-o",
              str(tmp_path / "a\x1b[31mlong-name.db")],
             env=dict(os.environ, RETRANS_CTYPES_LIBRARY=stub()), stderr=screen.writer, timeout=30)
         text = "\n".join(screen.lines())

@@ -50,7 +50,7 @@ BEST = {"kernel": "tp_btf", "file": "raw_tp", "hidden": "tp"}
 
 STALLS = 0.3          # of the events about data, how many have a waiting time at least
 REASONS_UNSEEN = 0.7  # and a reason, where the kernel does not tell of congestion states,
-REASONS_BEFORE = 0.9  # or where they are asked for before the kernel sends, as a kprobe does
+REASONS_BEFORE = 0.9  # or where they are asked for before the kernel sends, as a kprobe does, or it skipped programs
 DATA_EVENTS = 25  # of each trial at least; one may cover many segments
 
 
@@ -128,23 +128,26 @@ def owners(trial: Document, offers: Offers) -> List[str]:
     return [] if enough else ["too few owners: {}".format(verdicts)]
 
 
-def share_of(name: str, kind: str, offers: Offers, way: Way) -> float:
-    """Why data is sent again after a timeout may remain open where nobody saw the state change."""
+def share_of(name: str, kind: str, offers: Offers, way: Way, missed: int) -> float:
+    """Why data is sent again after a timeout may remain open where nobody saw the state change: the kernel tells
+    nobody of it, or skipped the program (`missed`)."""
     if name != "reason" or kind != "data":
         return 1.0
     if not offers["congestion"]:
         return REASONS_UNSEEN
-    return REASONS_BEFORE if way is WAYS["kprobe"] else 1.0
+    return REASONS_BEFORE if missed or way is WAYS["kprobe"] else 1.0
 
 
 def known(trial: Document, offers: Offers) -> List[str]:
     """What is promised is there, what is named as missing is not, and both are all there is to it."""
     way, missing, found = WAYS[way_of(trial)], set(trial["capabilities"]["missing"]), []
+    missed = trial["stats"]["missed"]
     for kind in ("syn", "synack", "data"):
         promised = getattr(way, kind)
         for name, (number, total) in trial["known"][kind].items():
-            if name in promised and number < total * share_of(name, kind, offers, way):
-                found.append("{} is known in {} of {} {} events".format(name, number, total, kind))
+            if name in promised and number < total * share_of(name, kind, offers, way, missed):
+                found.append("{} is known in {} of {} {} events, {} times skipped".format(
+                    name, number, total, kind, missed))
             if name in missing and number:
                 found.append("{} is said to be missing, and known in {} {} events".format(name, number, kind))
     return found

@@ -84,6 +84,14 @@ def test_less_is_known_where_the_kernel_tells_less() -> None:
     assert len(expected.problems(trial, OFFERS)) == 3
 
 
+def test_reasons_may_be_unknown_where_a_program_was_skipped() -> None:
+    for missed, known, wrong in ((0, 50, 0), (0, 49, 1), (1, 49, 0), (1, 40, 1)):
+        trial = good()
+        trial["known"]["data"]["reason"] = [known, 50]
+        trial["stats"]["missed"] = missed
+        assert len(expected.known(trial, OFFERS)) == wrong
+
+
 def test_a_kprobe_may_see_attempts_that_fail_but_not_too_few() -> None:
     for number, wrong in ((5, 0), (3, 0), (2, 1)):
         assert len(expected.seen(dict(good(), attach="kprobe", unanswered=number), OFFERS)) == wrong
