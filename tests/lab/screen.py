@@ -13,6 +13,8 @@ from typing import Any, Callable, Dict, List, Optional, Type
 
 import pyte
 
+from .terminal import all_drawn
+
 KEYS = {"enter": b"\r", "escape": b"\x1b", "up": b"\x1b[A", "down": b"\x1b[B", "suspend": b"\x1a", "interrupt": b"\x03"}
 
 
@@ -46,9 +48,12 @@ class Screen:
                 data = os.read(self._ours, 65536)
             except BlockingIOError:
                 return
-            self.raw += data
-            # pyte knows no alternate screen: what is drawn there starts from nothing
-            self._stream.feed(data.replace(b"\x1b[?1049l", b"\x1b[H\x1b[2J"))
+            self._draw(data)
+
+    def _draw(self, data: bytes) -> None:
+        self.raw += data
+        # pyte knows no alternate screen: what is drawn there starts from nothing
+        self._stream.feed(data.replace(b"\x1b[?1049l", b"\x1b[H\x1b[2J"))
 
     @property
     def lines(self) -> List[str]:
@@ -95,7 +100,7 @@ class Screen:
             self.read()
             assert time.monotonic() < deadline, "still there:\n" + self.text
             time.sleep(0.01)
-        self.read()
+        self._draw(all_drawn(self._ours, self._theirs))
         return self.process.returncode
 
     def __enter__(self) -> "Screen":

@@ -242,8 +242,9 @@ def test_a_hangup_with_the_terminal_ends_it(stub: Callable[..., str], tmp_path: 
     with subprocess.Popen(["setsid", "--ctty"] + command, stdin=theirs, stdout=theirs, stderr=theirs,
                           env=dict(os.environ, RETRANS_CTYPES_LIBRARY=stub())) as process:
         os.close(theirs)
-        while b"Recording" not in os.read(ours, 4096):
-            pass
+        drawn = b""
+        while b"Recording" not in drawn:
+            drawn += os.read(ours, 4096)
         time.sleep(0.7)
         os.close(ours)
         assert process.wait(20) == 0

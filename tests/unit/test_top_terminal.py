@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 import pytest
 from lab.screen import Screen
+from lab.terminal import all_drawn
 from retrans_ctypes.screen.terminal import Terminal
 from retrans_ctypes.sinks.output import Output
 
@@ -24,7 +25,7 @@ def test_an_exception_gives_the_terminal_back() -> None:
             terminal.draw(["one", "two"])
             1 // 0
         assert termios.tcgetattr(theirs) == before
-        drawn = os.read(ours, 4096)
+        drawn = all_drawn(ours, theirs)
         assert drawn.startswith(b"\x1b[?1049h\x1b[?25l") and drawn.endswith(b"\x1b[?25h\x1b[?1049l")
         assert b"\x1b[H\x1b[Kone\x1b[0m\r\r\n\x1b[Ktwo\x1b[0m" in drawn
     finally:
