@@ -73,6 +73,21 @@ def test_poll_waits_as_long_as_it_says(tracer: Tracer) -> None:
         assert timeout <= time.monotonic() - began < timeout + SOON
 
 
+def test_poll_that_is_stopped_after_its_look_looks_again(
+        tracer: Tracer, native: FakeNative, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, looks = tracer._take, []
+
+    def stopped() -> Any:
+        taken = take()
+        if not looks:
+            native.push(*numbered(1))
+            time.sleep(0.1)  # longer than poll() was to wait
+        looks.append(taken)
+        return taken
+    monkeypatch.setattr(tracer, "_take", stopped)
+    assert ports(tracer.poll(0.05)) == [1]
+
+
 def test_poll_wakes_for_an_event(tracer: Tracer, native: FakeNative) -> None:
     thread = in_thread(lambda: (time.sleep(0.05), native.push(*numbered(1))))
     began = time.monotonic()
