@@ -1,7 +1,7 @@
 """Tests that failed while the kernel skipped programs of ours are run once more (skipped.py).
 
 A test that waits for an event, or counts them, cannot do without one. No other failure is given a second run,
-and no more than a few are. The end of the run names them.
+and no more than a few are. The end of the run names them, and what they had failed with.
 """
 from typing import Any, List, Optional
 
@@ -29,7 +29,8 @@ def pytest_runtest_protocol(item: Any, nextitem: Any) -> Optional[bool]:
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     if _has_failed(reports) and since_test_began.seen and len(_given) < MOST:
         _given.append(item.nodeid)
-        summary.say("ran again, since the kernel had skipped programs of ours and it failed: " + item.nodeid)
+        summary.warn("{} ran again, since the kernel had skipped programs of ours; it had failed with: {}".format(
+            item.nodeid, next(report for report in reports if report.failed).longreprtext.strip()))
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)

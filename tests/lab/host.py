@@ -127,7 +127,7 @@ def snapshot() -> Dict[str, Set[str]]:
     }
 
 
-def left_over(before: Dict[str, Set[str]], seconds: float = 10.0) -> List[str]:
+def left_over(before: Dict[str, Set[str]], seconds: float = 3.0) -> List[str]:
     """What is there now and was not before; what goes away within `seconds` is forgiven.
 
     The kernel frees programs and namespaces a moment after their last user.
