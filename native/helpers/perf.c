@@ -150,7 +150,10 @@ int perf_read(struct perf *perf, void *out, size_t size, int n)
 	int copied, found = 0;
 
 	for (copied = 0; copied < n; copied++) {
+		/* Twice: what preceded the first one found was all there before it, but maybe not yet when its CPU was looked at. */
 		found = find_oldest(perf, size, &one, &sample);
+		if (found > 0)
+			found = find_oldest(perf, size, &one, &sample);
 		if (found <= 0)
 			break;
 		copy_from(&one, one.page->data_tail + sizeof(sample), (char *)out + copied * size, size);
