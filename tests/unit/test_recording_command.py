@@ -128,14 +128,17 @@ def test_a_python_without_sqlite(run: Run, tmp_path: Any) -> None:
     """As some images and small systems have it."""
     (tmp_path / "sqlite3.py").write_text("raise ImportError('No module named _sqlite3')")
     path = os.pathsep.join([str(tmp_path)] + sys.path)
-    done = record(run, tmp_path, *FOR, PYTHONPATH=path)
-    assert (done.code, len(done.err)) == (1, 1) and "--format ndjson" in done.err[0]
+    before = sorted(os.listdir(str(tmp_path)))
+    for options in ([], ["--rotate", "1h"]):
+        done = record(run, tmp_path, *FOR, *options, PYTHONPATH=path)
+        assert (done.code, len(done.err)) == (1, 1) and "--format ndjson" in done.err[0]
+        assert [name for name in sorted(os.listdir(str(tmp_path))) if name != "__pycache__"] == before
     done = record(run, tmp_path, *FOR, "--format", "ndjson", PYTHONPATH=path)
     assert done.code == 0 and (tmp_path / "retrans.ndjson").exists()
 
 
 def test_two_recorders(run: Run, tmp_path: Any) -> None:
-    shell = ('cd %s; "$@" --duration 2 & first=$!; while [ ! -s retrans.db ]; do sleep 0.05; done; sleep 0.2;'
+    shell = ('cd %s; "$@" --duration 4 & first=$!; while [ ! -s retrans.db ]; do sleep 0.05; done; sleep 0.2;'
              ' "$@"; echo "second $?" >&2; wait $first; echo "first $?" >&2' % tmp_path)
     done = run("record", shell=shell)
     refused = [line for line in done.err if "another process is recording into" in line]
@@ -208,6 +211,26 @@ def test_kill_9_of_the_command(run: Run, stub: Callable[..., str], tmp_path: Any
     assert select(path, "SELECT count(*) FROM event") == [(3,)]
 
 
+def parts(path: Any) -> Any:
+    """How many (sessions, events) are in a recording under way; None where it cannot be told yet."""
+    if not path.exists():
+        return None
+    if path.suffix == ".db":
+        try:
+            return select(path, "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM event)")[0]
+        except sqlite3.Error:
+            return None
+    types = re.findall('^{"type": ?"([a-z]+)"', path.read_text(), re.MULTILINE)
+    return types.count("session"), types.count("event")
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("name", ["r.db", "r.ndjson"])
 @pytest.mark.parametrize("moved", [True, False])
 def test_a_hangup_begins_it_anew(stub: Callable[..., str], tmp_path: Any, name: str, moved: bool) -> None:
@@ -216,11 +239,14 @@ def test_a_hangup_begins_it_anew(stub: Callable[..., str], tmp_path: Any, name: 
     with subprocess.Popen([sys.executable, "-m", "retrans_ctypes", "record", "-o", str(path)], start_new_session=True,
                           env=dict(os.environ, RETRANS_CTYPES_LIBRARY=stub()), stderr=subprocess.PIPE) as process:
         assert process.stderr and b"Recording" in process.stderr.readline()
-        time.sleep(0.7)
+        wait_until(lambda: parts(path) == (1, 3))
         if moved:
             path.rename(tmp_path / ("old-" + name))
         process.send_signal(signal.SIGHUP)
-        time.sleep(1.5)
+        if name == "r.db" and not moved:
+            time.sleep(3)  # who reads it now may be in the way of its end
+        else:
+            wait_until(lambda: parts(path) == ((1, 0) if moved else (2, 3)))
         process.send_signal(signal.SIGTERM)
         err = process.stderr.read().decode().splitlines()
     assert process.returncode == 0 and err[-2].startswith("3 events in " + ("2 files" if moved else str(path))), err

@@ -50,6 +50,8 @@ class Files:
 
     def next(self, session: Session, lookup: Callable[[Event], Workload]) -> Writer:
         """Raises RecordingError and OutputError."""
+        if not self._lines:
+            _database()  # where there is none, no file is made either
         path = self._series.next() if self._series else self.path
         goes_on = self.begun > 0 and _has_something(path)
         writer = self._open(path, session, lookup)
