@@ -1,5 +1,6 @@
 """The terminal comes back as it was, whatever happens; without a kernel."""
 import os
+import signal
 import subprocess
 import sys
 import termios
@@ -28,6 +29,22 @@ def test_an_exception_gives_the_terminal_back() -> None:
         drawn = all_drawn(ours, theirs)
         assert drawn.startswith(b"\x1b[?1049h\x1b[?25l") and drawn.endswith(b"\x1b[?25h\x1b[?1049l")
         assert b"\x1b[H\x1b[Kone\x1b[0m\r\r\n\x1b[Ktwo\x1b[0m" in drawn
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_size_that_changes_while_it_draws_is_not_forgotten() -> None:
+    class Interrupted(Output):
+        def write(self, data: memoryview) -> None:
+            super().write(data)
+            os.kill(os.getpid(), signal.SIGWINCH)
+
+    ours, theirs = os.openpty()
+    try:
+        with Terminal(Interrupted(theirs), theirs, theirs) as terminal:
+            terminal.draw(["one"])
+            assert terminal.changed
     finally:
         os.close(ours)
         os.close(theirs)

@@ -77,8 +77,8 @@ class Terminal:
         """Show these lines from the top. Each is cleared just before it is written over, so nothing
         flickers; clearing the rest behind it would take the last letter of a full line."""
         text = "\x1b[H" + "\r\n".join("\x1b[K" + line + "\x1b[0m" for line in lines)
-        self._send(("\x1b[2J" if self.changed else "") + text)
-        self.changed = False
+        changed, self.changed = self.changed, False  # a size that changes from here on is for the next time
+        self._send(("\x1b[2J" if changed else "") + text)
 
     def wait(self, seconds: float, *descriptors: int) -> List[str]:
         """Wait until a key is pressed, one of ``descriptors`` is ready, or time is up; returns the keys."""
