@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
-from typing import Any, List, Set
+from typing import Any, List, Set, Tuple
 
 import prometheus_client
 import pytest
@@ -67,7 +67,7 @@ def test_a_retransmit_is_counted(lab: Lab, nothing_left_behind: None) -> None:
         counters = Counters(lab.client)
         with connecting(lab.client, V4.dead, 4301), connecting(lab.client, V6.dead, 4302):
             counters.wait("TCPSynRetrans", 2)
-            text = wait_value(place, 2, "retrans_segments_total", reason="syn", direction="out")
+        text = wait_value(place, 2, "retrans_segments_total", reason="syn", direction="out")
         err = ended(child)
     assert values(text, "retrans_segments_total", family="ipv4", prefix=PREFIX, reason="syn") == [1]
     assert values(text, "retrans_events_total", family="ipv6", prefix="fd77::/64", reason="syn") == [1]
@@ -211,15 +211,16 @@ def test_slow_clients_do_not_hold_up_tracing(lab: Lab, nothing_left_behind: None
         ended(child)
 
 
-def traffic(lab: Lab) -> int:
-    """Loses data and connects in vain; what the client's RetransSegs grew by, standing still now."""
+def traffic(lab: Lab) -> Tuple[int, int]:
+    """Loses data and connects in vain; what the client's RetransSegs and TCPSynRetrans grew by, standing still now."""
     counters = Counters(lab.client)
     lab.lose(lab.server, 150)
     send_bulk(lab, V4, 1 << 21, 30)
     lab.heal(lab.server)
     with connecting(lab.client, V4.dead, 4306, 3), connecting(lab.client, V6.dead, 4307, 2):
         counters.wait("TCPSynRetrans", 5)
-    return counters.gained()["RetransSegs"]
+    gained = counters.gained()
+    return gained["RetransSegs"], gained["TCPSynRetrans"]
 
 
 def names_in(expression: str) -> Set[str]:
@@ -234,7 +235,7 @@ def dashboard_expressions() -> List[str]:
 
 def filled_in(expression: str) -> str:
     """As Grafana would send it, with all hosts chosen."""
-    for name, value in (("$__rate_interval", "4s"), ("$__range", "1m"), ("$job", ".*"), ("$instance", ".*"),
+    for name, value in (("$__rate_interval", "1m"), ("$__range", "1m"), ("$job", ".*"), ("$instance", ".*"),
                         ("$by", "prefix")):
         expression = expression.replace(name, value)
     assert "$" not in expression
@@ -249,16 +250,20 @@ def test_a_real_prometheus(lab: Lab, nothing_left_behind: None, tmp_path: Any) -
         rules = os.path.join(READY_MADE, "alerts.yml")
         with Prometheus(tmp_path, place, rules) as server:
             server.wait_number('up{job="retrans"}', 1)
-            gained = traffic(lab)
-            query = "sum(retrans_segments_total)"
-            answer = server.wait_number(query, gained)
-            summary.say("Prometheus: {} = {:.0f}; the kernel's RetransSegs grew by {}".format(query, answer, gained))
-            assert server.number('sum(retrans_ledger_segments{outcome="delivered"})') == gained
+            gained, syns = traffic(lab)
+            query, missing = "sum(retrans_segments_total)", 'sum(retrans_ledger_segments{outcome="lost"})'
+            server.wait_number(query + " + " + missing, gained)
+            answer, lost = server.number(query), server.number(missing)
+            summary.say("Prometheus: {} = {:.0f}, {} = {:.0f}; the kernel's RetransSegs grew by {}".format(
+                query, answer, missing, lost, gained))
+            assert lost <= 0.1 * gained  # the kernel calls no program for a few segments (docs/accuracy.md)
+            assert server.number('sum(retrans_ledger_segments{outcome="delivered"})') == gained - lost
             assert server.number('sum(retrans_ledger_segments{outcome="kernel"})') >= gained
-            assert server.number("sum(retrans_delivered_segments_total)") == gained
-            assert server.number('sum(retrans_segments_total{reason="syn",direction="out"})') == 5
-            assert server.number('sum by (le) (retrans_stall_seconds_bucket{reason="syn",le="+Inf"})') == 5
-            server.wait("sum by (reason) (rate(retrans_segments_total[4s]))",
+            assert server.number("sum(retrans_delivered_segments_total)") == gained - lost
+            for query in ('sum(retrans_segments_total{reason="syn",direction="out"})',
+                          'sum by (le) (retrans_stall_seconds_bucket{reason="syn",le="+Inf"})'):
+                assert syns - lost <= server.number(query) <= syns
+            server.wait("sum by (reason) (rate(retrans_segments_total[1m]))",
                         lambda rows: {"syn", "fast"} <= {row["metric"]["reason"] for row in rows})
             text = get(place)[1]
             check_ready_made(server, text)

@@ -15,6 +15,7 @@ from lab import commands, tried
 from lab.books import inhabited
 from lab.counters import Counters
 from lab.interpreters import anybodys, found
+from lab.lateness import lateness
 from lab.link import DEAD4, DEAD6, V4, V6, Lab
 from lab.stage import copy_package, open_folder
 from lab.traffic import connecting, send_bulk
@@ -65,7 +66,7 @@ def storm(lab: Lab) -> Iterator[None]:
 
 @contextmanager
 def knocks(lab: Lab) -> Iterator[None]:
-    """So many connects that nobody answers: each is an event after one second, after three and after seven."""
+    """So many connects that nobody answers: each is an event after one second, and some more."""
     with connecting(lab.client, V4.dead, 4051, count=KNOCKS):
         yield
 
@@ -85,8 +86,9 @@ def test_events_names_and_ledger(lab: Lab, tmp_path: Any, nothing_left_behind: N
         with connecting(lab.client, V4.dead, 4001), connecting(lab.client, V6.dead, 4002), \
                 connecting(lab.client, V4.dead, 4003):
             counters.wait("TCPSynRetrans", 3)
-            gained = counters.gained()["RetransSegs"]
+            before_the_end = counters.gained()["RetransSegs"]
             err = ended(child)
+            after_it = counters.gained()["RetransSegs"]
     rows = select(path, "SELECT daddr, dport, family, state, reason, segs, owner_pid, user, time_ns, netns_name"
                         " FROM event LEFT JOIN names ON names.id = names WHERE netns = ?", lab.client.inode)
     assert {row[:3] for row in rows} == {(DEAD4, 4001, 4), (DEAD6, 4002, 6)}
@@ -101,25 +103,26 @@ def test_events_names_and_ledger(lab: Lab, tmp_path: Any, nothing_left_behind: N
         assert boot == file.read().strip()
     assert attach and chosen == "--rport 4001,4002"
     row = next(row for row in json.loads(ledger)["namespaces"] if row["netns"] == lab.client.inode)
-    assert row["kernel"] == gained == row["delivered"] + row["filtered"] and row["exact"]
+    assert before_the_end <= row["kernel"] <= after_it
+    assert row["kernel"] == row["delivered"] + row["filtered"] and row["exact"]
     assert row["filtered"] >= 1 and json.loads(stats)["filtered"] >= 1
     assert err[-2] == "{} event{} in {}".format(json.loads(stats)["events"], "s"[:len(rows) > 1], path)
 
 
 def test_kill_9_costs_the_last_second_at_most(lab: Lab, tmp_path: Any, nothing_left_behind: None) -> None:
     path = tmp_path / "retrans.db"
-    with recording("-o", str(path)) as child:
-        with storm(lab):
-            counters = Counters(lab.client)
-            counters.wait("RetransSegs", 300)
-            time.sleep(1.5)
-            child.interrupt(signal.SIGKILL)
-            killed = time.time_ns()
-            child.process.wait(10)
+    with recording("-o", str(path)) as child, storm(lab), lateness() as late:
+        counters = Counters(lab.client)
+        counters.wait("RetransSegs", 300)
+        time.sleep(1.5)
+        killed = time.time_ns()
+        child.interrupt(signal.SIGKILL)
+        child.process.wait(10)
     assert select(path, "PRAGMA integrity_check") == [("ok",)]
     assert select(path, "SELECT count(*), max(ended_ns) FROM session") == [(1, None)]
     count, last = select(path, "SELECT count(*), max(time_ns) FROM event")[0]
-    assert count > 10 and killed - last < 1.5e9, "events up to {:.3f} s before".format((killed - last) / 1e9)
+    before = (killed - last) / 1e9
+    assert count > 10 and before < 1.5 + 3 * late[0], "events up to {:.3f} s before, late {:.1f}".format(before, late[0])
     stats, = select(path, "SELECT stats FROM session")[0]
     assert json.loads(stats)["events"] >= 10
 
@@ -127,9 +130,12 @@ def test_kill_9_costs_the_last_second_at_most(lab: Lab, tmp_path: Any, nothing_l
 def test_kill_9_after_a_quiet_second_costs_nothing(lab: Lab, tmp_path: Any, nothing_left_behind: None) -> None:
     """Nothing comes any more that could bring about a commit."""
     path = tmp_path / "retrans.db"
-    with recording("-o", str(path)) as child, knocks(lab):
-        Counters(lab.client).wait("TCPSynRetrans", KNOCKS)
-        time.sleep(1.1)
+    with recording("-o", str(path)) as child:
+        counters = Counters(lab.client)
+        with knocks(lab):
+            counters.wait("TCPSynRetrans", KNOCKS)
+        child.wait_for(lambda: bool(select(path, "SELECT count(*) >= ? FROM event WHERE dport = 4051", KNOCKS)[0][0]),
+                       "commit", 10)
         child.interrupt(signal.SIGKILL)
         child.process.wait(10)
     assert select(path, "PRAGMA integrity_check") == [("ok",)]
@@ -165,15 +171,18 @@ def test_files_that_follow_each_other_are_complete(lab: Lab, tmp_path: Any, noth
         err = ended(child)
     files = sorted(tmp_path.glob("*.db"), key=lambda path: select(path, "SELECT started_ns FROM session")[0])
     assert len(files) > 2 and not list(tmp_path.glob("*-wal"))
-    segs = events = kernel = 0
+    segs = events = kernel = delivered = lost = 0
     for path in files:
         events += select(path, "SELECT count(*) FROM event")[0][0]
         segs += select(path, "SELECT total(segs) FROM event WHERE netns = ?", lab.client.inode)[0][0]
         ledger = json.loads(select(path, "SELECT ledger FROM session")[0][0])
-        kernel += sum(row["kernel"] or 0 for row in ledger["namespaces"] if row["netns"] == lab.client.inode)
+        for row in ledger["namespaces"]:
+            if row["netns"] == lab.client.inode:
+                kernel, delivered, lost = kernel + (row["kernel"] or 0), delivered + row["delivered"], lost + row["lost"]
     assert [line for line in err if line.startswith("{} events, ".format(events))], err
     assert "{:,} events in {} files, the last of them {}".format(events, len(files), files[-1]) == err[-2]
-    assert kernel == gained and 0 <= gained - segs <= 1, (kernel, gained, segs)
+    assert (kernel, delivered) == (gained, segs) and 0 <= gained - segs - lost <= max(1, 0.005 * gained), (
+        kernel, gained, segs, lost)
 
 
 def test_the_size_ends_it(lab: Lab, tmp_path: Any, nothing_left_behind: None) -> None:

@@ -132,7 +132,7 @@ def same_numbers(said: Told, lab: Lab) -> None:
     assert said.outside["netns"] == said.inside["netns"] == lab.client.inode
     assert said.outside["cgroup_id"] == 1 and said.inside["cgroup_id"] not in (None, 1)
     own = said.rows[lab.client.inode]
-    assert own["kernel"] == own["delivered"] and own["unexplained"] == 0
+    assert own["kernel"] == own["delivered"] + own["lost"] and own["unexplained"] == 0
 
 
 def test_in_a_container_names_are_unknown(lab: Lab, nothing_left_behind: None) -> None:
@@ -155,7 +155,7 @@ def test_in_a_debug_container_the_host_is_read(lab: Lab, nothing_left_behind: No
         assert event["user"] == "root"
     assert (said.outside["cgroup"], said.inside["cgroup"]) == ("/", "/" + GROUP)
     row = said.rows[lab.server.inode]
-    assert row["kernel"] == row["delivered"] > 0 and row["unexplained"] == 0
+    assert row["kernel"] == row["delivered"] + row["lost"] and row["delivered"] > 0 and row["unexplained"] == 0
 
 
 @pytest.mark.full

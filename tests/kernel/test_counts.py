@@ -82,8 +82,8 @@ def test_rows_are_those_of_the_events(lab: Lab, way: Way, by: str) -> None:
     assert list(counts.rows) == sorted(counts.rows, key=lambda row: (-(row.segs or 0), -row.events, str(row.key)))
     expected = Counter(KEYS[by](event) for event in events)
     found = {row.key: row.segs if segments else row.events for row in counts.rows}
-    assert sum(expected.values()) >= 100
     # a program that the kernel skips on a loaded machine is counted, but in tracefs nobody knows
+    assert sum(expected.values()) >= (100 if segments else 50)
     missing = sum(max(0, number - found.get(key, 0)) for key, number in expected.items())
     more = sum(max(0, found.get(key, 0) - number) for key, number in expected.items())
     assert missing <= (stats.skipped_segs if segments else 50), (missing, stats)
@@ -97,6 +97,7 @@ def test_segments_and_bytes_of_data(lab: Lab, way: Way) -> None:
         threading.Thread(target=swallow, args=(server,), daemon=True).start()
         lab.lose(lab.server, 50)
         before = tcp_info(client)
+        client.settimeout(60)
         client.sendall(bytes(10000000))
         lab.heal(lab.server)
         wait_acknowledged(client)

@@ -32,11 +32,12 @@ def until_interrupted(lab: Lab, name: str, ready: str, *words: str) -> List[str]
     """Run until a line has `words`, then press Ctrl-C; gives all lines."""
     with commands.Child(example(name)) as child:
         child.wait_line(ready)
+        counters = Counters(lab.client)
         with connecting(lab.client, V4.dead):
             if words:
                 child.wait_line(*words)
             else:
-                time.sleep(1.5)  # the SYN is sent again after 1 s
+                counters.wait("TCPSynRetrans", 2)
         child.interrupt(signal.SIGINT)
         code, out, err = child.end()
     assert (code, err) == (0, [])

@@ -4,15 +4,14 @@ import os
 import random
 import signal
 import sqlite3
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import pytest
 from lab import tried
 from lab.books import inhabited
+from lab.lateness import lateness
 from lab.link import Lab
 from lab.traffic import connecting_again
 from lab.victim import Held, Victim, parsed, still_there
@@ -38,25 +37,6 @@ class Moment(NamedTuple):
     hit: str
     seed: float
     folder: str
-
-
-@contextmanager
-def lateness() -> Iterator[List[float]]:
-    """The longest time that this machine kept a thread waiting."""
-    worst, over = [0.0], threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            asleep = time.monotonic()
-            over.wait(0.05)
-            worst[0] = max(worst[0], time.monotonic() - asleep - 0.05)
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
-        yield worst
-    finally:
-        over.set()
-        watcher.join()
 
 
 def sessions_in(path: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:

@@ -55,6 +55,7 @@ def knock(lab: Lab) -> None:
 def test_the_parent_is_unharmed(lab: Lab, nothing_left_behind: None, way: ways.Way) -> None:
     """Children that close, or end, or do both in a library of processes."""
     with inhabited(lab), ways.tracing(way, filter=Filter(ports=[4801])) as tracer:
+        counters = Counters(lab.client)
         loop = iter(tracer)
         knock(lab)
         first = next(loop)
@@ -81,7 +82,8 @@ def test_the_parent_is_unharmed(lab: Lab, nothing_left_behind: None, way: ways.W
             holder.join()
         knock(lab)
         events = [event for event in [first] + ended(tracer) if event.dport == 4801]
-        assert len(events) == 6
+        sent = counters.gained()["TCPSynRetrans"]
+        assert len(events) == sent or way.attach == "tp" and sent - 2 <= len(events) < sent  # what was skipped is not told
         if way.attach != "tp":
             row = row_of(tracer.ledger(), lab.client)
             assert row.delivered == row.kernel and row.unexplained == 0, row
@@ -146,7 +148,7 @@ int main(int argc, char **argv)
 	printf("Tracing\n");
 	fflush(stdout);
 	while (mine < 3 && tcpretrans_poll(tracer, 20000) == 1)
-		while (tcpretrans_drain(tracer, &event, 1) == 1)
+		while (mine < 3 && tcpretrans_drain(tracer, &event, 1) == 1)
 			mine += event.dport == 4801;
 	tcpretrans_close(tracer);
 	printf("%d wrong, %d events\n", wrong, mine);
@@ -166,7 +168,7 @@ def test_a_program_in_c(lab: Lab, tmp_path: Any, nothing_left_behind: None, buff
     os.symlink(library, str(tmp_path / "libtcpretrans.so.2"))
     with commands.Child([str(program), "1" if buffer == "ring" else "2", str(2 * TIMES)]) as child:
         child.wait_tracing()
-        knock(lab)
-        code, out, err = child.end()
+        with connecting(lab.client, V4.dead, 4801, count=3):
+            code, out, err = child.end(40)
     assert (code, out[-1]) == (0, "0 wrong, 3 events"), (out, err)
     tried.count("faults", "fork() in a C program, %s buffer" % buffer, "the child gets -ECHILD, the parent every event", 2 * TIMES)

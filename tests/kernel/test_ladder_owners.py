@@ -2,6 +2,7 @@
 import os
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any, List
 
 import pytest
@@ -87,8 +88,10 @@ def test_openers(lab: Lab, way: Way) -> None:
     with tracing(way) as tracer, listener(lab, V4) as door:
         port = door.getsockname()[1]
         command = lab.client.argv([sys.executable, "-S", "-E", "-c", DIAL, V4.server, str(port)])
-        with commands.Child(command) as child, connecting(lab.client, V4.server, port) as (own,):
+        with ExitStack() as stack:
+            child = stack.enter_context(commands.Child(command))
             other_port = int(child.wait_line(""))
+            (own,) = stack.enter_context(connecting(lab.client, V4.server, port))
             for counter in counters:
                 counter.wait("RetransSegs", 2)
             lab.drop(lab.client, "tcp flags & (syn|ack) == ack")  # now they connect, but nothing else arrives

@@ -156,8 +156,8 @@ def in_a_thread(wait):
     thread.join()
 
 with Tracer() as tracer:
-    print("Tracing", flush=True)
     try:
+        print("Tracing", flush=True)
         while True:
             {}
     except KeyboardInterrupt:
@@ -238,12 +238,12 @@ signal.signal(signal.SIGALRM, signal.default_int_handler)
 Tracer().close()
 interrupted = 0
 for step in range(1, 25):
-    signal.setitimer(signal.ITIMER_REAL, step * 0.004)
     try:
+        signal.setitimer(signal.ITIMER_REAL, step * 0.004)
         Tracer().close()
+        signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupted += 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
 left = 0
 for fd in os.listdir("/proc/self/fd"):
     try:

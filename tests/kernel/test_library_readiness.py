@@ -47,8 +47,8 @@ def wait_with(wait: Callable[[int], None], lab: Lab, tracer: Any) -> List[Any]:
 
 @pytest.mark.parametrize("wait", [by_select, by_poll, by_epoll])
 def test_one_event_wakes(lab: Lab, tracer: Any, wait: Callable[[int], None]) -> None:
+    started = time.monotonic()
     with connecting(lab.client, V4.dead):
-        started = time.monotonic()
         events = wait_with(wait, lab, tracer)
         woken = time.monotonic()
     assert len(events) == 1

@@ -29,7 +29,7 @@ def knock(lab: Lab, port: int, count: int = 1) -> None:
 
 def test_traffic_that_arrives_passes(lab: Lab) -> None:
     with assert_no_retransmits(netns=lab.client.inode):
-        send_bulk(lab, V4, 100000)
+        send_bulk(lab, V4, 1000)  # of more, a busy machine may send the last one again as a probe
 
 
 def test_it_names_the_retransmit(lab: Lab) -> None:

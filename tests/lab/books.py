@@ -42,6 +42,11 @@ def row_of(ledger: Any, namespace: Any) -> Any:
     return rows[0] if rows else None
 
 
+def balances(row: Any) -> bool:
+    """After a load: a segment whose last event the kernel called nobody for may stay unexplained (docs/accuracy.md)."""
+    return row.uncertainty == 0 and abs(row.unexplained) <= 1
+
+
 def check_row(row: Any, kernel: int, mine: List[Any], missed: int) -> None:
     """The books of one side of a link against what the kernel counted and what was traced there.
 

@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import IO, Any, Callable, Dict, List, Optional, Tuple, Type
 
+from .skipped import since_test_began
+
 BANNER = "Tracing"
 
 
@@ -78,6 +80,7 @@ class Child:
         code = self.process.wait(seconds)
         self.out.thread.join(5)
         self.err.thread.join(5)
+        since_test_began.note_lines(self.err.text)
         return code, self.out.text, self.err.text
 
     def __enter__(self) -> "Child":

@@ -47,6 +47,8 @@ class Mixture:
         self.flow.close()
         self.door.close()
         self.knocker.end()
+        self.lab.heal(self.lab.server)
+        self.lab.heal(self.lab.client)
         self.gained = {space.inode: counter.gained()["RetransSegs"] for space, counter in counters.items()}
 
     def mine(self, events: List[Any]) -> List[Any]:

@@ -5,7 +5,7 @@ from typing import List
 
 from .counters import Counters
 from .netns import Namespace
-from .traffic import RESET_ON_CLOSE
+from .traffic import RESET_ON_CLOSE, wait_resent
 
 AT_ONCE = 10000  # connects under way
 
@@ -25,6 +25,7 @@ class Silence(Namespace):
             under_way = self.inside(lambda: [connecting_to(address, port) for address in some])
             try:
                 counters.wait("RetransSegs", len(some))
+                wait_resent(under_way)
             finally:
                 for one in under_way:
                     one.close()

@@ -1,10 +1,13 @@
 """Whether the kernel skipped programs of ours while a test ran.
 
 It skips a program that would interrupt itself, and calls none for a few segments besides (docs/accuracy.md). Then
-an event is not there, and the tracer counts that. Neither what was lost otherwise nor a rest in the ledger counts
-here: these are what tests are about.
+an event is not there, and the tracer counts that; a command tells it at its end. Neither what was lost otherwise nor a
+rest in the ledger counts here: these are what tests are about.
 """
-from typing import Any
+import re
+from typing import Any, Iterable
+
+_TOLD = re.compile(r"[0-9]+ events, .*\b[1-9][0-9]* (?:segments skipped by the kernel|missed)\b")
 
 
 class Skipped:
@@ -13,6 +16,10 @@ class Skipped:
 
     def note_stats(self, stats: Any) -> None:
         self.seen |= stats.missed > 0 or stats.skipped_segs > 0
+
+    def note_lines(self, lines: Iterable[str]) -> None:
+        """Of a command's stderr."""
+        self.seen |= any(_TOLD.match(line) for line in lines)
 
 
 since_test_began = Skipped()

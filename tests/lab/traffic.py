@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import Iterator, List, Tuple
 
+from .counters import grace_period
 from .link import V4, Ends, Lab
 from .netns import Namespace
 from .tcp_info import tcp_info
@@ -42,6 +43,15 @@ def connecting(namespace: Namespace, address: str, port: int = 9, count: int = 1
     finally:
         for one in sockets:
             one.close()
+
+
+def wait_resent(sockets: List[socket.socket]) -> None:
+    """Until each of them has sent something again; a counter may have grown by the first ones' second time."""
+    deadline = time.monotonic() + 15
+    while not all(tcp_info(one)["total_retrans"] for one in sockets):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    grace_period()
 
 
 @contextmanager

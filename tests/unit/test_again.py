@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lab.skipped import Skipped
+from retrans_ctypes.cli.follow import summary
 from retrans_ctypes.stats import Stats
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -53,7 +54,10 @@ def test_a_second_run(tmp_path: Any, fixture: str, seen: bool, good_after: int, 
 
 
 def test_what_tells_of_it() -> None:
-    for stats, seen in [(NOTHING, False), (NOTHING._replace(missed=1), True), (NOTHING._replace(skipped_segs=2), True)]:
+    for stats, seen in [(NOTHING, False), (NOTHING._replace(lost=3, lost_segs=3), False), (NOTHING._replace(missed=1), True), (NOTHING._replace(skipped_segs=2), True)]:
         skipped = Skipped()
         skipped.note_stats(stats)
+        assert skipped.seen == seen
+        skipped = Skipped()
+        skipped.note_lines(["Tracing", summary(stats), "in segments: seen 5, lost 2, limited 0, unexplained 3"])
         assert skipped.seen == seen

@@ -36,6 +36,10 @@ def test_it_takes_no_more_than_may_wait(tracer: Any, native: Any, monkeypatch: A
     native.batch = 4
     native.push(*[packed(ts_ns=number) for number in range(100)])
     with Taker(tracer) as taker:
+        deadline = time.monotonic() + 10
+        while len(native.waiting) > 100 - 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         time.sleep(0.3)
         assert 100 - 10 - 4 <= len(native.waiting) < 100
         tracer.stop()
